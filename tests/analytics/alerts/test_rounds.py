@@ -150,6 +150,27 @@ def test_each_type_sees_its_own(
     assert bool(told()) == holds
 
 
+@pytest.mark.parametrize("is_together", [False, True])
+@pytest.mark.parametrize("alert_type", ["requests", "slow", "codes", "violations"])
+def test_each_window_of_the_same_apis_is_seen_as_long_as_it_is(
+    api: ApiInstance, clock: Clock, alert_type: str, is_together: bool
+) -> None:
+    """One look at the longest has them all."""
+    fields = {"type": alert_type, "threshold": 0, "codes": [429], "slower_ms": 5, "is_together": is_together}
+    for minutes in (5, 10, 30, 60):
+        wide = {"about": Alert.About.ENVIRONMENT, "window_minutes": minutes}
+        make_alert(api, **fields, **wide, name=str(minutes))
+    shipper, ends = Shipper(api), clock.at
+    for ago in (45, 20, 8, 2):
+        clock.at = ends - timedelta(minutes=ago)
+        clock.ship(shipper, api, status=429, policy="rate-limiting", us=100_000)
+    clock.at = ends
+    clock.round()
+
+    values = dict(Incident.objects.values_list("alert__name", "value"))
+    assert values == {"5": 10, "10": 20, "30": 30, "60": 40}
+
+
 def test_an_api_that_is_called_no_more_is_silent_and_one_that_never_was_is_not(
     api: ApiInstance, clock: Clock
 ) -> None:
