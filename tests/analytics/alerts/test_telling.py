@@ -115,8 +115,8 @@ def test_a_destination_of_another_organization_is_told_nothing(api: ApiInstance,
 
 
 def test_variables_are_filled_once_and_names_cannot_smuggle_any(api: ApiInstance) -> None:
-    api.asset.name = "${organization}\r\nBcc: x@y.example"
-    api.asset.save()
+    # As it may have been stored before names were of one line.
+    type(api.asset).objects.filter(pk=api.asset.pk).update(name="${organization}\r\nBcc: x@y.example")
     make_alert(api, subject="${api}: ${condition} ${operator} ${threshold} (${comparison}) ${period}")
 
     raise_it(api)

@@ -305,7 +305,7 @@ def test_keys_of_the_provider_are_those_of_its_tokens(
     assert config == {"jwtKeyOrigin": "provider", "providerUrl": FILLED["providerUrl"], "trustedCA": ""}
     assert row.config == {"jwtKeyOrigin": "provider"}
     provider.discovery_url, provider.introspection_url = "", "https://other.example.com/ask"
-    change.save(place.user, provider)
+    change.save(place.user, provider, "another")
     with pytest.raises(ValidationError, match="discovery document"):
         edit_policy(place.user, row, {"jwtKeyOrigin": "provider", "leewaySeconds": 3})
 

@@ -181,18 +181,18 @@ def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     is_locked, is_over = threading.Event(), threading.Event()
 
     def worker() -> None:
-        with alone(SNAPSHOTS, gateway):
+        with alone(SNAPSHOTS, gateway.pk.int):
             is_locked.set()
-            is_over.wait(60)
+            is_over.wait(20)
         connections.close_all()
 
     first = threading.Thread(target=worker)
     first.start()
-    is_locked.wait(60)
+    is_locked.wait(20)
     with listening(gateway) as heard:
         left = push.push(gateway.pk), heard.calls()
         is_over.set()
-        first.join(60)
+        first.join(20)
         push.push(gateway.pk)
 
         assert left == (None, 0)
