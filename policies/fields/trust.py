@@ -2,8 +2,12 @@
 
 import ssl
 from functools import lru_cache
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+
+from policies.policy import MANY_LINES
 
 MOST_CHARACTERS = 256 * 1024
 
@@ -25,3 +29,20 @@ def _holds_some(pem: str) -> bool:
     except (ssl.SSLError, ValueError):
         return False
     return bool(context.cert_store_stats()["x509"])
+
+
+TrustedCas = Annotated[str, AfterValidator(checked)]
+"""PEM certificates, or "" for the CAs that the gateway trusts."""
+
+
+def of_provider(**extra: Any) -> Any:
+    """A field for `TrustedCas` of a provider that a policy names itself."""
+    return Field(
+        "",
+        alias="trustedCA",
+        title="Trusted CAs",
+        description="PEM certificates that vouch for a provider of your own. Empty: the CAs that the gateway"
+        " trusts.",
+        max_length=MOST_CHARACTERS,
+        json_schema_extra={"advanced": True, **MANY_LINES, **extra},
+    )

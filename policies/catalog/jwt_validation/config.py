@@ -121,15 +121,7 @@ class Config(PolicyConfig):
             **_shown(jwtKeyOrigin=["provider"]),
         },
     )
-    trusted_ca: Annotated[str, AfterValidator(trust.checked)] = Field(
-        "",
-        alias="trustedCA",
-        title="Trusted CAs",
-        description="PEM certificates that vouch for a provider of your own. Empty: the CAs that the gateway"
-        " trusts.",
-        max_length=trust.MOST_CHARACTERS,
-        json_schema_extra={"advanced": True, **MANY_LINES, **_shown(jwtKeyOrigin=["provider"])},
-    )
+    trusted_ca: trust.TrustedCas = trust.of_provider(**_shown(jwtKeyOrigin=["provider"]))
     text_key: SecretStr | None = Field(
         None,
         title="Key",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from policies.answers.question import question
 from policies.documents import discovery
@@ -13,7 +13,7 @@ from policies.fields.issuers import OptionalIssuer
 from policies.fields.urls import OptionalUrl
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
-from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, Scope, fault
+from policies.policy import Category, Compiled, Phase, Policy, Scope, fault
 from policies.traits import Advice, ClientProvider, FromProvider
 
 NAME = "openidconnect-access-token-enforcement"
@@ -50,15 +50,7 @@ class Config(TokenConfig):
         title="Client secret",
         description="It is sent in the body, and stored encrypted.",
     )
-    trusted_ca: Annotated[str, AfterValidator(trust.checked)] = Field(
-        "",
-        alias="trustedCA",
-        title="Trusted CAs",
-        description="PEM certificates that vouch for a provider of your own. Empty: the CAs that the gateway"
-        " trusts.",
-        max_length=trust.MOST_CHARACTERS,
-        json_schema_extra={"advanced": True, **MANY_LINES},
-    )
+    trusted_ca: trust.TrustedCas = trust.of_provider()
     skip_client_id_validation: bool = Field(
         True,
         title="Skip client id validation",
