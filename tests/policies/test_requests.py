@@ -5,12 +5,14 @@ Files lie in a policy's cases/requests. All of them share one rehearsal, where e
 are those with the API: what a Contract's `spec` says beside whose it is.
 
 A request's `each` names a header and values: it is one request for each value. `answers` are what the
-upstream answers to it, `times` how often it is asked. Those of an `order` are asked one after another, as
-where a policy counts. In `expect`, headers of the request that is `sent` on and of the `answer` have their
-value, a list of several, or null for none; `fault` and `code` are those of a SOAP fault.
+upstream answers to it, `times` how often it is asked. Every refusal says which check refused. Those of an
+`order` are asked one after another, as where a policy counts. In `expect`, headers of the request that is
+`sent` on and of the `answer` have their value, a list of several, or null for none; `fault` and `code` are
+those of a SOAP fault.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from policies.catalog import FOLDER, find
 pytestmark = pytest.mark.envoy
 FILES = sorted(FOLDER.glob("*/cases/requests/*.yaml"))
 BACKEND = "10.0.0.9:9000"
+REASON = re.compile(r"(^|\()[a-z][a-z0-9-]*: .")
+"""Of a refusal: which check refused, before the compared values."""
 ANSWER = {"headers": [["x-backend", "backend"], ["access-control-allow-origin", "backend"]]}
 
 
@@ -130,6 +134,9 @@ def test_request(rehearsal: Rehearsal, file: Path, order: list[dict[str, Any]]) 
         for _ in range(step.get("times", 1)):
             verdict = rehearsal.ask(request(file, step), answers)
 
+            refusals = [one.reason for one in verdict.policies if one.decision == "refused"]
+            bare = [one for one in refusals if one.startswith(verdict.details) or not REASON.search(one)]
+            assert not bare, f"they do not say which check refused: {bare}"
             expect = step["expect"]
             assert {name: seen(verdict, name, wanted) for name, wanted in expect.items()} == expect, step
 

@@ -65,9 +65,11 @@ class Facts:
     @property
     def reason(self) -> str:
         """Why, as the access log tells it: the check and the compared values."""
-        caller = str(self.told.get("caller") or "the caller")
-        native = self._native.told(caller, str(self.told.get("agent") or "")) if self._native else ""
-        return self._word("reason") or native
+        said = self._word("reason")
+        if said or not self._native:
+            return said
+        caller, agent = str(self.told.get("caller") or "the caller"), str(self.told.get("agent") or "")
+        return self._native.told(caller, agent, int(self.told.get("status") or 0))
 
     @cached_property
     def _native(self) -> NativeRefusal | None:
@@ -184,7 +186,8 @@ def _outcome(
 
 def _policys_answer(facts: Facts, status: int) -> tuple[Outcome, str] | None:
     if facts.refusing:
-        return "refused", f"{_title(facts.refusing)} refused the request: {facts.words or status}"
+        said = facts.words or facts.reason or status
+        return "refused", f"{_title(facts.refusing)} refused the request: {said}"
     if facts.answering:
         return "answered", f"{_title(facts.answering)} answered in the upstream's place"
     return None
@@ -241,9 +244,10 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
 
 
 def _why(facts: Facts) -> str:
-    """What the caller is told, and what the log tells."""
-    told = facts.words or facts.details
-    return f"{told} ({facts.reason})" if facts.reason else told
+    """What the caller is told, and what the log tells; that alone where the answer has no words of ours."""
+    if facts.words and facts.reason:
+        return f"{facts.words} ({facts.reason})"
+    return facts.words or facts.reason or facts.details
 
 
 def _sent(noted: Noted, part: Part) -> Sent:

@@ -281,8 +281,9 @@ def _samples(labels: Labels, kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[R
 
 def _sample(labels: Labels, line: bytes, alike: _Alike) -> RequestSample:
     entry = access_log.entry(line, alike.key)
-    native = None if alike.key.policy else labels.native(alike.key)
-    reason = native.told(entry.remote_address, entry.user_agent) if native else entry.reason
+    reason = entry.reason
+    if not alike.key.policy and (native := labels.native(alike.key)):
+        reason = native.told(entry.remote_address, entry.user_agent, alike.key.status)
     return RequestSample(
         at=entry.at,
         **_labels(_at_upstream(alike.group, entry.upstream)),

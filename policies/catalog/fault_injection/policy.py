@@ -101,7 +101,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("fault-injection-flex",),
-    refusals=(Refusal(r"^fault_filter_abort$", "fault: the request was ended on purpose"),),
+    refusals=(Refusal(r"^fault_filter_abort$", "fault: the request was ended on purpose, with {status}"),),
     refuses=True,
     icon="plug-zap",
 )
