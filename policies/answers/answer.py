@@ -67,6 +67,10 @@ class Network(Protocol):
         """The same with any method, these headers alone, and no body. `target` is path and query as they are
         to be sent. Raises Unanswered."""
 
+    async def call(self, url: str, method: str, message: bytes, most_bytes: int) -> bytes:
+        """Calls a method of gRPC at a server, `http` or `https`, with a message, and gives its answer's.
+        Raises Unanswered."""
+
     @property
     def trusted_ca(self) -> str:
         """The file of the CAs that we trust, for who speaks TLS with something else."""

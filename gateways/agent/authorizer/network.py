@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from gateways.agent.authorizer.calls import Calls
 from gateways.agent.host.cookies import no_cookies
 from gateways.agent.host.trusted_cas import client_context, system_ca, trusting
 from gateways.protocol.addresses import is_loopback
@@ -60,6 +61,7 @@ class Outside:
     def __init__(self) -> None:
         self._context = client_context()
         self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
+        self.call = Calls().call
 
     async def get(self, url: str, most_bytes: int) -> Heard:
         return await self._heard(_Asked("GET", url), most_bytes)
@@ -124,6 +126,12 @@ class Played:
         self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
     ) -> Heard:
         return await self._heard(_Asked(method, url, headers, target=target), most_bytes)
+
+    async def call(self, url: str, method: str, message: bytes, most_bytes: int) -> bytes:
+        """The player is told of it, and speaks no gRPC."""
+        headers = [(b"content-type", b"application/grpc")]
+        await self.send("POST", url, method.encode(), headers, most_bytes)
+        raise Unanswered("server: it speaks gRPC, which nobody answers in a rehearsal")
 
     async def _heard(self, asked: _Asked, most: int) -> Heard:
         at = urlsplit(asked.url)

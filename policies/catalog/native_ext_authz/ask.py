@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from policies.answers.answer import Answer, Heard, Network, Unanswered
+from policies.catalog.native_ext_authz import checks
 
 MOST_BYTES = 65_536
 NO_SECONDS = 10
@@ -13,7 +14,6 @@ NO_SECONDS = 10
 FAR = 86_400
 ALLOWED, FIRST_ERROR = 200, 500
 REMOVED = "x-envoy-auth-headers-to-remove"
-KEPT = frozenset(("host", ":authority", ":method", ":path", ":scheme"))
 OURS = frozenset(
     ("connection", "content-length", "content-type", "date", "keep-alive", "server", "transfer-encoding")
 )
@@ -25,10 +25,10 @@ _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
 async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> Answer:
     """`credential` is what question_of of remembering.lua made of a request. Raises Unanswered."""
     method, path, host, *lines = credential.split(b"\n")
-    headers = [(b"host", host)] if host else []
-    for line in lines:
-        name, _, value = line.partition(b": ")
-        headers.append((name, value))
+    told = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+    if asked["speaks"] == "grpc":
+        return await _checked(asked["url"], [method, path, host], told, network)
+    headers = [*([(b"host", host)] if host else []), *told]
     headers += [(key.encode(), value.encode()) for key, value in asked["added"]]
     target = asked["prefix"].encode() + path
     heard = await network.send(method.decode(), asked["url"], target, headers, MOST_BYTES)
@@ -40,10 +40,28 @@ async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> 
     return Answer(_refused(asked, heard), min(seconds, NO_SECONDS))
 
 
+async def _checked(url: str, line: list[bytes], told: list[tuple[bytes, bytes]], network: Network) -> Answer:
+    """The same over gRPC, whose answer says nothing of how long it holds. Raises Unanswered."""
+    method, path, host = (_readable(one) for one in line)
+    plain = [(name.decode(), _readable(value)) for name, value in told]
+    headers = [(name, value) for name, value in plain if not name.startswith(":")]
+    caller = {name[1:]: value for name, value in plain if name.startswith(":")}
+    asked = checks.question(method, path, host, headers, caller)
+    is_allowed, said = checks.answer(await network.call(url, checks.METHOD, asked, MOST_BYTES))
+    if is_allowed:
+        return Answer(said, FAR, is_yes=True)
+    return Answer(_refusal(said["status"], said["text"], said["fields"]), NO_SECONDS)
+
+
+def _readable(value: bytes) -> str:
+    """As gRPC's texts must be: what is no UTF-8 is replaced, as Envoy does it."""
+    return value.decode(errors="replace")
+
+
 def _allowed(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
     return {
         "is_allowed": True,
-        "removed": [one for one in _listed(heard.headers.get(REMOVED, "")) if one not in KEPT],
+        "removed": [one for one in _listed(heard.headers.get(REMOVED, "")) if one not in checks.KEPT],
         "replaced": _named(heard, asked["replaced"]),
         "appended": _named(heard, asked["appended"]),
         "shown": _named(heard, asked["shown"]),
@@ -52,14 +70,19 @@ def _allowed(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
 
 def _refused(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
     names = {*asked["client"], *ALWAYS_TOLD} if asked["client"] else {name for name, _ in heard.fields}
+    told = [(name, value) for name, value in heard.fields if name in names]
+    return _refusal(heard.status, heard.content.decode(errors="replace"), told)
+
+
+def _refusal(status: int, text: str, told: Iterable[tuple[str, str]]) -> dict[str, Any]:
     headers: dict[str, list[str]] = {}
-    for name, value in _named(heard, names - OURS):
-        headers.setdefault(name, []).append(value)
-    text = heard.content.decode(errors="replace")
+    for name, value in told:
+        if name not in OURS:
+            headers.setdefault(name, []).append(value)
     # As it stands within the quotation marks of the gateway's answer.
     return {
         "is_allowed": False,
-        "status": str(heard.status),
+        "status": str(status),
         "error": json.dumps(text, ensure_ascii=False)[1:-1],
         "headers": headers,
     }

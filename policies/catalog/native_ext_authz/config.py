@@ -66,8 +66,9 @@ class Config(PolicyConfig):
         le=3600,
         title="An answer is remembered for",
         description="So long the server is not asked again about a request with the same method, host, path,"
-        " query and headers that it sees. 0: it is asked at each request.",
-        json_schema_extra={"format": "duration-s", **HTTP_ALONE},
+        " query and headers that it sees; over gRPC these must be named, and the caller's address counts."
+        " 0: it is asked at each request.",
+        json_schema_extra={"format": "duration-s", "advanced": True},
     )
     path_prefix: str = Field(
         "",
@@ -93,7 +94,7 @@ class Config(PolicyConfig):
     service_response_upstream_headers_to_append: Names = Field(
         (),
         title="Headers of its answer appended for the upstream",
-        description="The same, beside the request's own.",
+        description="The same, behind the request's own; nothing where it has none.",
         json_schema_extra=HTTP_ALONE,
     )
     service_response_client_headers: Names = Field(
@@ -140,6 +141,12 @@ class Config(PolicyConfig):
             raise fault("uri", "write scheme, host and port alone")
         if self.path_prefix and (not self.path_prefix.startswith("/") or not self.path_prefix.isprintable()):
             raise fault("pathPrefix", "a path begins with /")
+        if self.server_type == "grpc" and self.remembered_seconds and not self.allowed_headers:
+            raise fault(
+                "allowedHeaders",
+                "name the headers by which the server decides; one that sees all of them is hardly asked the"
+                " same twice, and its answers cannot be remembered",
+            )
         return self
 
     @property

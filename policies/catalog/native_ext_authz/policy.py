@@ -20,7 +20,7 @@ _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    if config.server_type == "http" and config.remembered_seconds:
+    if config.remembered_seconds:
         return remembering(config, scope, NAME, _unsaid(config, scope))
     server = cluster(scope, config.url, http2=config.server_type == "grpc")
     typed: dict[str, Any] = {
@@ -104,12 +104,14 @@ POLICY = Policy(
     knows_callers_by="credential",
     aliases=("native-ext-authz-flex",),
     refusals=(
-        Refusal(r"^ext_authz_denied$", "decision: the server refused the request"),
+        Refusal(r"^ext_authz_denied$", "decision: the server refused the request with {status}"),
         Refusal(r"^ext_authz_error$", "server: it could not be asked, or not be understood"),
     ),
     refuses=True,
     icon="shield-check",
-    acts_on_responses=lambda config: (
-        config.server_type == "http" and bool(config.service_response_client_headers_on_success)
+    acts_on_responses=lambda config: bool(
+        config.service_response_client_headers_on_success
+        if config.server_type == "http"
+        else config.remembered_seconds
     ),
 )

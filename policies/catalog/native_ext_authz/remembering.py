@@ -16,6 +16,7 @@ MOST_REMEMBERED = 5000
 
 
 def remembering(config: Config, scope: Scope, policy: str, unsaid: Iterable[Filter]) -> Compiled:
+    is_grpc = config.server_type == "grpc"
     asked = question(
         scope,
         policy,
@@ -24,24 +25,33 @@ def remembering(config: Config, scope: Scope, policy: str, unsaid: Iterable[Filt
         remembered_seconds=config.remembered_seconds,
         most_remembered=MOST_REMEMBERED,
     )
-    settings: dict[str, Value] = {
-        "ask": asked.settings,
+    told: dict[str, Value] = {"ask": asked.settings}
+    # Over gRPC the server says by itself what an allowed caller is told.
+    shows = is_grpc or bool(config.service_response_client_headers_on_success)
+    shown = script(scope, policy, [questions.LUA, questions.TELL, SHOWN], told, sees_response=True)
+    check = script(scope, policy, [questions.LUA, CHECK], {**told, **_seen(config)})
+    scripts = (check, shown) if shows else (check,)
+    return Compiled((*unsaid, *scripts), clusters=(asked.cluster,), secrets=(asked.secret,))
+
+
+def _seen(config: Config) -> dict[str, Value]:
+    """What of a request is told to the server, and what of its answer no caller may write."""
+    if config.server_type == "grpc":
+        kind = "certificate" if config.include_peer_certificate else "name"
+        return {"seen": _names(config.allowed_headers), "replaced": [], "caller": kind}
+    return {
         "seen": _names(("authorization", *config.allowed_headers)),
         "replaced": _names(config.service_response_upstream_headers),
     }
-    told: dict[str, Value] = {"ask": asked.settings}
-    shown = [
-        script(scope, policy, [questions.LUA, questions.TELL, SHOWN], told, sees_response=True)
-        for _ in config.service_response_client_headers_on_success[:1]
-    ]
-    check = script(scope, policy, [questions.LUA, CHECK], settings)
-    return Compiled((*unsaid, check, *shown), clusters=(asked.cluster,), secrets=(asked.secret,))
 
 
 def _asked(config: Config) -> dict[str, object]:
     at = urls.split(config.url)
+    asked = {"speaks": config.server_type, "url": f"{at.scheme}://{at.netloc}"}
+    if config.server_type == "grpc":
+        return dict(asked)
     return {
-        "url": f"{at.scheme}://{at.netloc}",
+        **asked,
         "prefix": (at.path.rstrip("/") + config.path_prefix).rstrip("/"),
         "added": [[one.key, one.value] for one in config.service_request_headers_to_add],
         "replaced": _names(config.service_response_upstream_headers),

@@ -1,0 +1,118 @@
+"""The question and the answer of envoy.service.auth.v3.Authorization, and what of it scripts are told.
+
+As Envoy's own filter makes and understands them, but that nothing is told to the server which differs between
+requests that ask the same: no time, no id, no port of the caller.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from policies.answers.answer import Unanswered
+from policies.catalog.native_ext_authz import wire
+
+METHOD = "/envoy.service.auth.v3.Authorization/Check"
+FORBIDDEN = 403
+ALLOWS = 0
+KEPT = frozenset(("host", ":authority", ":method", ":path", ":scheme"))
+"""What an answer cannot take off a request."""
+ACTIONS = ("add", "add_if_absent", "set", "overwrite")
+_ADD, _ADD_IF_ABSENT, _SET, _OVERWRITE = ACTIONS
+_NAME = re.compile(r":?[!#$%&'*+.^_`|~0-9a-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_STATUSES = range(100, 600)
+
+
+def question(
+    method: str, path: str, host: str, headers: Iterable[tuple[str, str]], caller: Mapping[str, str]
+) -> bytes:
+    """A CheckRequest. Values of one header are joined, as Envoy does it; `caller` has `scheme`, `source`,
+    and where it is known `principal` and `certificate`.
+    """
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    http = wire.message(
+        wire.text(2, method),
+        wire.mapping(3, joined.items()),
+        wire.text(4, path),
+        wire.text(5, host),
+        wire.text(6, caller["scheme"]),
+    )
+    address = wire.text(1, wire.text(2, caller["source"].strip("[]")))
+    source = wire.message(
+        wire.text(1, address),
+        wire.text(4, caller.get("principal", "")),
+        wire.text(5, caller.get("certificate", "")),
+    )
+    return wire.text(1, wire.text(1, source) + wire.text(4, wire.text(2, http)))
+
+
+def answer(plain: bytes) -> tuple[bool, dict[str, Any]]:
+    """Whether a CheckResponse allows, and what the policy's script is told. Raises Unanswered."""
+    try:
+        response = wire.fields(plain)
+        status = wire.fields(wire.content(response, 1))
+        # An empty message is one: whoever says nothing of a status says that all is well.
+        is_allowed = wire.number(status, 1) == ALLOWS
+        told = _allowed(wire.content(response, 3)) if is_allowed else _refused(wire.content(response, 2))
+    except (wire.Malformed, UnicodeDecodeError):
+        raise Unanswered("server: its answer cannot be read") from None
+    return is_allowed, told
+
+
+def _allowed(plain: bytes) -> dict[str, Any]:
+    """Of an OkHttpResponse."""
+    of = wire.fields(plain)
+    if wire.contents(of, 7) or wire.contents(of, 8):
+        raise Unanswered("server: it changes the query, which an answer that is remembered cannot")
+    options = list(_options(wire.contents(of, 2)))
+    if any(name.startswith(":") for name, *_ in options):
+        raise Unanswered("server: it changes path or method, which an answer that is remembered cannot")
+    removed = [_named(one) for one in wire.contents(of, 5)]
+    return {
+        "is_allowed": True,
+        "removed": [one for one in removed if one not in KEPT],
+        "replaced": [[name, value] for name, value, is_appended, _ in options if not is_appended],
+        "appended": [[name, value] for name, value, is_appended, _ in options if is_appended],
+        "shown": [[name, value, action] for name, value, _, action in _options(wire.contents(of, 6))],
+    }
+
+
+def _refused(plain: bytes) -> dict[str, Any]:
+    """Of a DeniedHttpResponse."""
+    of = wire.fields(plain)
+    status = wire.number(wire.fields(wire.content(of, 1)), 1) or FORBIDDEN
+    if status not in _STATUSES:
+        raise Unanswered("server: it refuses with no status of HTTP")
+    told = _options(wire.contents(of, 2))
+    return {
+        "status": status,
+        "fields": [(name, value) for name, value, is_appended, _ in told if not is_appended],
+        "text": wire.content(of, 3).decode(errors="replace"),
+    }
+
+
+def _options(given: Iterable[bytes]) -> Iterator[tuple[str, str, bool, str]]:
+    """Of HeaderValueOptions: name, value, whether a request's own value stays, what an answer's own does."""
+    for one in map(wire.fields, given):
+        header = wire.fields(wire.content(one, 1))
+        value = wire.content(header, 2).decode()
+        if _CONTROL.search(value):
+            raise Unanswered("server: a header of its answer cannot be written")
+        if said := wire.contents(one, 2):
+            is_appended = bool(wire.number(wire.fields(said[-1]), 1))
+            action = _ADD if is_appended else _SET
+        else:
+            is_appended, kind = False, wire.number(one, 3)
+            if kind >= len(ACTIONS):
+                raise Unanswered("server: what it says of a header is not known")
+            action = (_ADD, _ADD_IF_ABSENT, _SET, _OVERWRITE)[kind]
+        yield _named(wire.content(header, 1)), value, is_appended, action
+
+
+def _named(name: bytes) -> str:
+    found = name.decode().lower()
+    if not _NAME.fullmatch(found):
+        raise Unanswered("server: a header of its answer has no name")
+    return found
