@@ -30,7 +30,7 @@ LEADERS = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class BarRow:
     """A line of a table with a bar: `share` is in percent of all."""
 
     label: str
@@ -45,7 +45,7 @@ class Tiles:
 
     now: Figures
     requests_before: int
-    policies: list[Row]
+    policies: list[BarRow]
 
     @property
     def change_percent(self) -> float | None:
@@ -242,11 +242,11 @@ def samples(
     return kept
 
 
-def rows(shares: Iterable[Share], names: Mapping[str, str] | None = None) -> list[Row]:
+def rows(shares: Iterable[Share], names: Mapping[str, str] | None = None) -> list[BarRow]:
     shares = list(shares)
     whole = sum(share.requests for share in shares) or 1
     return [
-        Row(
+        BarRow(
             (names or {}).get(share.label, share.label),
             share.requests,
             100 * share.requests / whole,
@@ -272,19 +272,19 @@ def spark(counts: Sequence[int], width: int = 100, height: int = 24) -> str:
     )
 
 
-def _check_rows(found: Sequence[tuple[str, str, int]]) -> list[Row]:
+def _check_rows(found: Sequence[tuple[str, str, int]]) -> list[BarRow]:
     """By policy and check."""
     whole = sum(count for _, _, count in found) or 1
     return [
-        Row(f"{_title(policy)} · {check}" if check else _title(policy), count, 100 * count / whole)
+        BarRow(f"{_title(policy)} · {check}" if check else _title(policy), count, 100 * count / whole)
         for policy, check, count in found
     ]
 
 
-def _refusals(refused: Mapping[str, Sequence[int]]) -> list[Row]:
+def _refusals(refused: Mapping[str, Sequence[int]]) -> list[BarRow]:
     totals = {_title(policy): sum(counts) for policy, counts in refused.items()}
     whole = sum(totals.values()) or 1
-    return [Row(title, count, 100 * count / whole) for title, count in totals.items()]
+    return [BarRow(title, count, 100 * count / whole) for title, count in totals.items()]
 
 
 def _resource_rows(resources: Sequence[ResourceShare]) -> list[tuple[ResourceShare, float]]:

@@ -221,7 +221,7 @@ def _failure(failed: Failed) -> dict[str, Any]:
     }
 
 
-def _upstream(row: upstreams.Row) -> dict[str, Any]:
+def _upstream(row: upstreams.UpstreamTraffic) -> dict[str, Any]:
     return {
         "key": row.key,
         "name": row.title,

@@ -16,7 +16,7 @@ FORMER, OTHERS, UNTOLD = "A former upstream", "Others", "Not told: gateways of a
 
 
 @dataclass(frozen=True)
-class Row:
+class UpstreamTraffic:
     """`key` is how addresses of pages name the upstream; "" for what gateways did not tell.
 
     `share` is in percent of all that went to upstreams.
@@ -36,14 +36,14 @@ class Row:
         return self.figures.upstream_ms(0.95)
 
 
-def rows(api: ApiInstance, over: Range) -> list[Row]:
+def rows(api: ApiInstance, over: Range) -> list[UpstreamTraffic]:
     """The one that was asked most first, those of the API that nobody asked last."""
     titles = _titles(api)
     found = queries.by_service(api.pk, over)
     whole = sum(one.requests for one in found.values()) or 1
     idle = {service: Figures() for service in titles if service and service not in found}
     return [
-        Row(_key(service), titles.get(service, FORMER), one, 100 * one.requests / whole)
+        UpstreamTraffic(_key(service), titles.get(service, FORMER), one, 100 * one.requests / whole)
         for service, one in {**found, **idle}.items()
         if one.requests or service != OTHER
     ]

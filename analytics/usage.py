@@ -27,7 +27,7 @@ class ApiUse:
 
 
 @dataclass(frozen=True)
-class Line:
+class FailedCalls:
     """Calls that came to nothing for one reason."""
 
     api: ApiInstance
@@ -62,7 +62,7 @@ def _by_api(apis: dict[int, ApiInstance], figures: dict[int, Figures]) -> list[A
     return sorted(used, key=lambda one: (-one.figures.requests, one.api.pk))
 
 
-def _lines(apis: dict[int, ApiInstance], found: list[calls.Trouble]) -> list[Line]:
+def _lines(apis: dict[int, ApiInstance], found: list[calls.Trouble]) -> list[FailedCalls]:
     """Reasons that are told in the same words are one."""
     whole: dict[tuple[int, int, Explained], int] = {}
     for one in found:
@@ -70,7 +70,7 @@ def _lines(apis: dict[int, ApiInstance], found: list[calls.Trouble]) -> list[Lin
         whole[key] = whole.get(key, 0) + one.requests
     total = sum(whole.values()) or 1
     return [
-        Line(apis[api], status, why, count, 100 * count / total)
+        FailedCalls(apis[api], status, why, count, 100 * count / total)
         for (api, status, why), count in sorted(whole.items(), key=lambda item: -item[1])
     ]
 

@@ -47,7 +47,7 @@ Titles = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class FieldChange:
     """One field: `kind` is "changed", "added", "removed", or "is" where there is only a value to tell."""
 
     label: str
@@ -56,24 +56,26 @@ class Line:
     kind: str = "changed"
 
 
-def lines(entry: AuditEntry, but: Collection[str] = ()) -> list[Line]:
+def lines(entry: AuditEntry, but: Collection[str] = ()) -> list[FieldChange]:
     """What the entry itself holds, without the fields that are told otherwise."""
     told = {name: sides for name, sides in entry.diff.items() if name not in but}
     found = bounded(_of_fields(told, _schema(entry)))
     if entry.action == AuditEntry.Action.UPDATE:
         return found
     is_gone = entry.action == AuditEntry.Action.DELETE
-    return [Line(one.label, after=(is_gone and one.before) or one.after, kind="is") for one in found]
+    return [FieldChange(one.label, after=(is_gone and one.before) or one.after, kind="is") for one in found]
 
 
-def bounded(lines: Iterable[Line]) -> list[Line]:
+def bounded(lines: Iterable[FieldChange]) -> list[FieldChange]:
     found = list(islice(lines, MOST_LINES + 1))
     if len(found) > MOST_LINES:
-        found[MOST_LINES:] = [Line("More", after="not all of it is shown", kind="is")]
+        found[MOST_LINES:] = [FieldChange("More", after="not all of it is shown", kind="is")]
     return found
 
 
-def compared(label: str, before: Titles, after: Titles, schema: Schema | None = None) -> Iterator[Line]:
+def compared(
+    label: str, before: Titles, after: Titles, schema: Schema | None = None
+) -> Iterator[FieldChange]:
     """What differs between two mappings, field by field; `schema` is that of a policy's configuration."""
     return _mappings(label, before, after, schema, schema or {})
 
@@ -92,18 +94,20 @@ def schema_of(policy: str) -> Schema | None:
     return schema
 
 
-def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]:
+def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[FieldChange]:
     for name, (before, after) in diff.items():
         own = schema if name == "config" else None
         if name in SAID:
-            yield Line(title_of(name), after=words(after), kind="is")
+            yield FieldChange(title_of(name), after=words(after), kind="is")
         elif name in SECRETS:
-            yield Line(title_of(name), after="changed", kind="is")
+            yield FieldChange(title_of(name), after="changed", kind="is")
         else:
             yield from _compared(title_of(name), before, after, own, own or {})
 
 
-def _compared(label: str, before: Any, after: Any, schema: Schema | None, root: Schema) -> Iterator[Line]:
+def _compared(
+    label: str, before: Any, after: Any, schema: Schema | None, root: Schema
+) -> Iterator[FieldChange]:
     """`schema` is that of the value, where there is one; `root` is where its references lead."""
     if before == after or (_is_nothing(before) and _is_nothing(after)):
         return
@@ -113,12 +117,12 @@ def _compared(label: str, before: Any, after: Any, schema: Schema | None, root: 
         item = resolve(schema["items"], root) if schema and "items" in schema else None
         yield from _lists(label, before or [], after or [], item, root)
     else:
-        yield Line(label, _words(before, schema) or "none", _words(after, schema) or "none")
+        yield FieldChange(label, _words(before, schema) or "none", _words(after, schema) or "none")
 
 
 def _mappings(
     label: str, before: Titles, after: Titles, schema: Schema | None, root: Schema
-) -> Iterator[Line]:
+) -> Iterator[FieldChange]:
     parts = {key: resolve(part, root) for key, part in (schema or {}).get("properties", {}).items()}
     ordered = dict.fromkeys([*parts, *before, *after])
     for key in ordered:
@@ -129,11 +133,11 @@ def _mappings(
 
 def _lists(
     label: str, before: Sequence[Any], after: Sequence[Any], item: Schema | None, root: Schema
-) -> Iterator[Line]:
+) -> Iterator[FieldChange]:
     """Lists item by item; items that stay are left out."""
     keys = [[json.dumps(one, sort_keys=True) for one in side] for side in (before, after)]
     if sorted(keys[0]) == sorted(keys[1]):
-        yield Line(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
+        yield FieldChange(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
         return
     singular = _singular(label)
     for olds, news, number in _replaced(before, after, keys):
@@ -141,9 +145,9 @@ def _lists(
         for place, (old, new) in enumerate(zip(olds[:pairs], news[:pairs], strict=True), number):
             yield from _mappings(f"{singular} {place}", old, new, item, root)
         for old in olds[pairs:]:
-            yield Line(singular, before=_item(old, item, root), kind="removed")
+            yield FieldChange(singular, before=_item(old, item, root), kind="removed")
         for new in news[pairs:]:
-            yield Line(singular, after=_item(new, item, root), kind="added")
+            yield FieldChange(singular, after=_item(new, item, root), kind="added")
 
 
 def _replaced(

@@ -21,9 +21,9 @@ import orjson
 from gateways.protocol.rehearsal import (
     MOST_LINE_BYTES,
     Evaluate,
-    Line,
     NotServed,
     Played,
+    RehearsalInput,
     Reply,
     Request,
     Value,
@@ -68,25 +68,25 @@ class Rehearsing:
 
     def serve(self, resources: Sequence[AnyResource], answers: Sequence[Played] = ()) -> None:
         """From now on these; counters of policies begin anew. Raises RehearsalEnded, NotAsked."""
-        line = Line(resources=tuple(resources), answers=tuple(answers))
+        line = RehearsalInput(resources=tuple(resources), answers=tuple(answers))
         ready = self._reply(line, self._ready_seconds)
         self.ports, self.not_served = ready.ports or (), ready.not_served or ()
 
     def evaluate(self, asked: Evaluate, request: Request, answers: Sequence[Played] = ()) -> Value:
         """Raises RehearsalEnded, NotAsked."""
-        line = Line(evaluate=asked, request=request, answers=tuple(answers))
+        line = RehearsalInput(evaluate=asked, request=request, answers=tuple(answers))
         reply = self._reply(line, self._ready_seconds + request.seconds)
         assert reply.value is not None
         return reply.value
 
     def ask(self, request: Request, answers: Sequence[Played] = (), *, foresees: bool = False) -> Verdict:
         """Raises RehearsalEnded, NotAsked."""
-        line = Line(request=request, answers=tuple(answers), foresees=foresees)
+        line = RehearsalInput(request=request, answers=tuple(answers), foresees=foresees)
         reply = self._reply(line, request.seconds + MORE_SECONDS)
         assert reply.verdict is not None
         return reply.verdict
 
-    def _reply(self, line: Line, seconds: float) -> Reply:
+    def _reply(self, line: RehearsalInput, seconds: float) -> Reply:
         deadline = time.monotonic() + seconds
         self._write(_text(line), deadline)
         while b"\n" not in self._read:
@@ -189,7 +189,7 @@ def _started(command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _text(line: Line) -> bytes:
+def _text(line: RehearsalInput) -> bytes:
     """The key of a caller's certificate goes along: it is for this process alone."""
     plain = line.model_dump(mode="json", by_alias=True, exclude_none=True)
     if line.request is not None:

@@ -21,7 +21,7 @@ OWN = ("users", "destinations")
 """What is called by names here, and by ids in the rows."""
 
 
-class Row(BaseModel):
+class CarriedAlert(BaseModel):
     """An alert. Who has no role where it goes, and destinations that are not there, are told nothing."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
@@ -84,8 +84,8 @@ def put(actor: User, api: ApiInstance, rows: Sequence[dict[str, Any]]) -> list[s
 
 
 def _row(alert: Alert, people: dict[Any, str], named: dict[Any, str]) -> dict[str, Any]:
-    kept = {name: getattr(alert, name) for name in Row.model_fields if name not in OWN}
-    row = Row(
+    kept = {name: getattr(alert, name) for name in CarriedAlert.model_fields if name not in OWN}
+    row = CarriedAlert(
         **kept,
         users=tuple(sorted(people[pk] for pk in alert.users if pk in people)),
         destinations=tuple(sorted(named[pk] for pk in alert.destinations if pk in named)),
@@ -93,9 +93,9 @@ def _row(alert: Alert, people: dict[Any, str], named: dict[Any, str]) -> dict[st
     return row.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def _read(given: dict[str, Any]) -> Row:
+def _read(given: dict[str, Any]) -> CarriedAlert:
     try:
-        return Row.model_validate(given)
+        return CarriedAlert.model_validate(given)
     except pydantic.ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -103,7 +103,7 @@ def _read(given: dict[str, Any]) -> Row:
         raise ValidationError({"alerts": [message]}) from None
 
 
-def _wanted(api: ApiInstance, row: Row) -> tuple[WantedAlert, list[str]]:
+def _wanted(api: ApiInstance, row: CarriedAlert) -> tuple[WantedAlert, list[str]]:
     """With the names of those whom it cannot tell."""
     environment = api.environment
     found = User.objects.filter(username__in=row.users, is_active=True).order_by("username")
@@ -114,7 +114,7 @@ def _wanted(api: ApiInstance, row: Row) -> tuple[WantedAlert, list[str]]:
     }
     usable = Destination.objects.usable_in(environment).filter(name__in=row.destinations)
     destinations = dict(usable.order_by("name", "pk").values_list("name", "pk"))
-    kept = {name: getattr(row, name) for name in Row.model_fields if name not in OWN}
+    kept = {name: getattr(row, name) for name in CarriedAlert.model_fields if name not in OWN}
     wanted = WantedAlert(
         **kept,
         about=Alert.About.API,

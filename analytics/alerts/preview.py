@@ -33,7 +33,7 @@ Type = Alert.Type
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """`points` are SVG polylines, one for each stretch that has values."""
 
     name: str
@@ -52,7 +52,7 @@ class Preview:
     is_traffic: bool
     start: datetime
     end: datetime
-    lines: tuple[Line, ...] = ()
+    lines: tuple[ChartLine, ...] = ()
     threshold_y: float | None = None
     threshold: str = ""
     highest: str = ""
@@ -195,7 +195,7 @@ def _drawn(alert: Alert, walks: Sequence[tuple[str, _Walk]], over: Range, shown:
     values = [value for _, walk in walks for value in walk.values if value is not None]
     top = 1.1 * max([*values, alert.threshold if is_compared else 0.0], default=0.0) or 1.0
     lines = tuple(
-        Line(
+        ChartLine(
             name,
             COLOURS[place % len(COLOURS)],
             walk.fired,

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from apis import history
 from apis.changes import bookkeeping, policies
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import copy_secrets, policy_check, policy_side
 from apis.rules.policy_config import hidden, merged
@@ -43,7 +43,7 @@ class PolicyCopy:
     what: What
     why: str = ""
     there: PolicyBinding | None = None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[FieldChange, ...] = ()
     upstreams: tuple[UUID, ...] = ()
 
     @property
@@ -206,7 +206,7 @@ def _upstreams(binding: PolicyBinding, target: ApiInstance) -> list[UUID]:
 
 def _differences(
     binding: PolicyBinding, there: PolicyBinding, config: Mapping[str, Any], target: ApiInstance
-) -> tuple[Line, ...]:
+) -> tuple[FieldChange, ...]:
     """From the one that is there to this one; of secrets that they differ, not how."""
     schema = history.schema_of(binding.policy)
     before = hidden(there.config, there.secrets)
@@ -214,7 +214,7 @@ def _differences(
     found = list(history.compared("", before, after, schema))
     was, becomes = merged(there.config, there.secrets), dict(config)
     if not found and was != becomes:
-        found.append(Line("Secrets", after="differ", kind="is"))
+        found.append(FieldChange("Secrets", after="differ", kind="is"))
     fields = ("conditions", "mode", "label", "is_disabled")
     sides = [{name: getattr(one, name) for name in fields} for one in (there, binding)]
     return (*found, *history.compared("", *sides))

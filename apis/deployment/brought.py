@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from apis.deployment.diff import Difference, Together
 from apis.deployment.shown_entries import ShownEntry, as_shown
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance
 from apis.revision import Brought, Revision
 from console.models import AuditEntry
@@ -78,7 +78,7 @@ class Why:
         return self.differences.of(self.deployment.pk)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[FieldChange]:
         """The same in words, whoever changed it.
 
         Where one of the two is not known any more, it is what each change says of itself.

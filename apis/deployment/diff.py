@@ -8,7 +8,7 @@ from itertools import islice
 from uuid import UUID
 
 from apis import history
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import TlsContext
 from apis.revision import Content, Document, Revision, name
 from apis.revisions import export
@@ -36,11 +36,11 @@ class Difference:
         return self.before != self.after
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[FieldChange]:
         """In words, as history has them."""
         found = history.bounded(_lines(self.before, self.after, self._contexts))
         if self and not found:
-            return [Line("Policies", after="numbered anew", kind="is")]
+            return [FieldChange("Policies", after="numbered anew", kind="is")]
         return found
 
     @cached_property
@@ -121,12 +121,12 @@ def _by_name(documents: Sequence[Document]) -> dict[tuple[str, str], Document]:
     return {(one["kind"], name(one)): one for one in documents}
 
 
-def _lines(before: Content, after: Content, contexts: Mapping[UUID, TlsContext]) -> Iterator[Line]:
+def _lines(before: Content, after: Content, contexts: Mapping[UUID, TlsContext]) -> Iterator[FieldChange]:
     yield from history.compared("", facts(before, contexts), facts(after, contexts))
     yield from _policies(before, after)
 
 
-def _policies(before: Content, after: Content) -> Iterator[Line]:
+def _policies(before: Content, after: Content) -> Iterator[FieldChange]:
     old, new = policies(before), policies(after)
     for key in dict.fromkeys([*new, *old]):
         used = new.get(key) or old[key]
@@ -136,17 +136,17 @@ def _policies(before: Content, after: Content) -> Iterator[Line]:
         if key not in old or key not in new:
             config = history.words(used.told, schema)
             where = {"after": config} if key in new else {"before": config}
-            yield Line(f"Policy {title}", kind="added" if key in new else "removed", **where)
+            yield FieldChange(f"Policy {title}", kind="added" if key in new else "removed", **where)
             continue
         yield from history.compared(title, old[key].conditions, new[key].conditions)
         yield from history.compared(title, {"mode": old[key].mode}, {"mode": new[key].mode})
         yield from history.compared(title, old[key].config, new[key].config, schema)
     for owner, path in sorted(secrets_changed(before, after)):
-        yield Line(f"{_title(new[owner].policy)}, {path}", after="changed", kind="is")
+        yield FieldChange(f"{_title(new[owner].policy)}, {path}", after="changed", kind="is")
     kept = [[key for key in side if key in old and key in new] for side in (old, new)]
     if kept[0] != kept[1]:
         orders = [", ".join(_title(new[key].policy) for key in side) for side in kept]
-        yield Line("Policies, in order", *orders)
+        yield FieldChange("Policies, in order", *orders)
 
 
 def _title(policy: str) -> str:

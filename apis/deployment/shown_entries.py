@@ -17,7 +17,7 @@ from django.urls import reverse
 from apis import history
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.deployment.diff import Pairs, Together
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance, TlsContext
 from apis.revision import Brought
 from console.models import AuditEntry
@@ -46,7 +46,7 @@ class ShownEntry:
     of_href: str = ""
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[FieldChange]:
         entry, difference = self.entry, self.brought.of(self.entry.pk)
         if not difference or entry.action != AuditEntry.Action.UPDATE or SWITCHES & set(entry.diff):
             return history.lines(entry)
@@ -106,7 +106,7 @@ def as_shown(entries: Iterable[AuditEntry]) -> list[ShownEntry]:
 
 def _labels(
     before: Sequence[Mapping[str, Any]] | None, after: Sequence[Mapping[str, Any]] | None
-) -> Iterator[Line]:
+) -> Iterator[FieldChange]:
     """Of upstreams, which gateways know by their addresses alone: of each that is where it was."""
     for number, (old, new) in enumerate(zip(before or (), after or (), strict=False), 1):
         pairs = zip(old.get("upstreams", ()), new.get("upstreams", ()), strict=False)
@@ -114,7 +114,7 @@ def _labels(
             labels = [str(side.get("label", "")) for side in sides]
             if labels[0] != labels[1]:
                 both = [label or "none" for label in labels]
-                yield Line(f"Route {number}, upstream {place}, label", *both)
+                yield FieldChange(f"Route {number}, upstream {place}, label", *both)
 
 
 def _brought(entries: Sequence[AuditEntry]) -> Pairs:

@@ -21,7 +21,7 @@ NEW = "new"
 
 
 @dataclass(frozen=True)
-class Row:
+class MappingRow:
     """One thing in the origin's environment, and the field that says what it is in the other."""
 
     what: str
@@ -88,36 +88,38 @@ class PromoteForm:
         whole = mentioned.renamed(self.whole, self.choices.shared)
         return SecretFields(whole, self.environment, self.choices.counterpart, is_here, written)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MappingRow]:
         return list(self._rows())
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[MappingRow]:
         c, was = self.choices, self.whole
-        yield Row("Gateway", self.gateway or "none", self._gateway())
-        yield Row("Protocol", was.protocol, self._protocol())
-        yield Row("Port", str(was.port), self._text("port", "Port", str(c.port)))
-        yield Row("Base path", was.base_path, self._text("base_path", "Base path", c.base_path))
+        yield MappingRow("Gateway", self.gateway or "none", self._gateway())
+        yield MappingRow("Protocol", was.protocol, self._protocol())
+        yield MappingRow("Port", str(was.port), self._text("port", "Port", str(c.port)))
+        yield MappingRow("Base path", was.base_path, self._text("base_path", "Base path", c.base_path))
         if self.contexts or self.whole.tls_context:
             shown = self._context("tls_context", "TLS context", c.tls_context, "tls_context")
-            yield Row("TLS context", self.whole.tls_context or "none", shown)
-        yield Row(
+            yield MappingRow("TLS context", self.whole.tls_context or "none", shown)
+        yield MappingRow(
             "Instance label", self.whole.label or "none", self._text("label", "Instance label", c.label)
         )
         endpoint = self._text("consumer_endpoint", "Consumer endpoint", c.consumer_endpoint)
-        yield Row("Consumer endpoint", self.whole.consumer_endpoint or "none", endpoint)
+        yield MappingRow("Consumer endpoint", self.whole.consumer_endpoint or "none", endpoint)
         for at, one in enumerate(self.whole.upstreams, start=1):
             title = f"Upstream {one.label or at}"
             key, uri = f"upstreams.{one.key}.uri", c.uris[one.key]
             field = self._text(self._name(one.key, "uri"), title, uri, key, is_as_it_was=uri == one.uri)
-            yield Row(title, one.uri, field)
+            yield MappingRow(title, one.uri, field)
             if one.tls_context:
                 name, label = self._name(one.key, "tls_context"), f"TLS context of {one.label or at}"
                 key = f"upstreams.{one.key}.tls_context"
-                yield Row(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
+                yield MappingRow(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
         for at, (name, becomes) in enumerate(c.shared.items()):
-            yield Row("Shared secret", name, self._shared(f"shared.{at}", name, becomes))
+            yield MappingRow("Shared secret", name, self._shared(f"shared.{at}", name, becomes))
         for at, host in enumerate(c.hosts):
-            yield Row("Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}"))
+            yield MappingRow(
+                "Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}")
+            )
 
     def fields(self) -> dict[str, Any]:
         c = self.choices

@@ -16,7 +16,7 @@ from django.utils import timezone
 from apis import history
 from apis.changes import bookkeeping, instances
 from apis.deployment.diff import Difference, between
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance
 from apis.portable import alerts, beside
 from apis.portable.making import Made, make
@@ -47,7 +47,7 @@ class Preview:
     """What would be: `difference` of what the gateway runs, `beside` of all else."""
 
     difference: Difference
-    beside: tuple[Line, ...]
+    beside: tuple[FieldChange, ...]
     notes: tuple[str, ...]
     waits: bool
     whole: Portable
@@ -289,7 +289,7 @@ _LATER = frozenset({"terms", "without"})
 _BESIDE = ("description", "tags", "owners", "consumer_endpoint", "is_deprecated", "label")
 
 
-def _beside(before: Portable, after: Portable) -> Iterator[Line]:
+def _beside(before: Portable, after: Portable) -> Iterator[FieldChange]:
     """What no gateway is told, in history's words."""
     yield from history.compared("", _facts(before), _facts(after))
 

@@ -11,7 +11,7 @@ from apis.changes import automated_check
 from apis.rest.answers import dates
 from apis.rest.policy_serializers import ConditionBody, conditions_field, implementation
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, TextOrNull, fixed, list_or_null, made
+from console.rest.fields import OneLine, TextOrNull, fixed, list_or_null, made
 from policies.policy import CATALOG_GROUP
 
 WHICH = "What is given must hold, nothing given is every API of the environment."
@@ -64,7 +64,7 @@ class AutomatedPatch(s.Serializer[Any]):
         required=False,
         help_text="Where an API has the policy of its own. wins: that one rests meanwhile.",
     )
-    label = Line(required=False, allow_null=True, allow_blank=True, max_length=255)
+    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=change.MOST)
     assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
 

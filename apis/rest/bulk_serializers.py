@@ -13,7 +13,7 @@ from apis.rest.policy_serializers import ConditionBody
 from apis.rest.revision_serializers import PageQuery
 from apis.rest.search_serializers import SearchFields
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, Moment, OneOf, list_or_null
+from console.rest.fields import Moment, OneLine, OneOf, list_or_null
 
 NAMES = [name for name in ACTIONS if name != BulkChange.Action.PROMOTE]
 OF_ACTION = {
@@ -35,7 +35,7 @@ class BulkPolicy(StrictSerializer):
     assetId = s.CharField(max_length=120)
     configurationData = s.DictField(required=False, default=dict)
     pointcutData = list_or_null(ConditionBody(), required=False)
-    label = Line(required=False, allow_blank=True, default="", max_length=255)
+    label = OneLine(required=False, allow_blank=True, default="", max_length=255)
     mode = s.ChoiceField(PolicyBinding.Mode.choices, default=PolicyBinding.Mode.ENFORCE)
 
 

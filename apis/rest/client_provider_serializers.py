@@ -6,17 +6,17 @@ from rest_framework import serializers as s
 
 from apis.client_providers.models import LEAST_WAIT_MS, MOST_WAIT_MS, Chosen
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, fixed, made
+from console.rest.fields import OneLine, fixed, made
 
 HIDDEN = "******"
 
 
 class ProviderPatch(StrictSerializer):
     also_known = ("id", "organizationId", "type", "createdAt")
-    name = Line(max_length=60, required=False)
-    discoveryUrl = Line(source="discovery_url", max_length=500, required=False, allow_blank=True)
-    introspectionUrl = Line(source="introspection_url", max_length=500, required=False, allow_blank=True)
-    clientId = Line(source="client_id", max_length=255, required=False)
+    name = OneLine(max_length=60, required=False)
+    discoveryUrl = OneLine(source="discovery_url", max_length=500, required=False, allow_blank=True)
+    introspectionUrl = OneLine(source="introspection_url", max_length=500, required=False, allow_blank=True)
+    clientId = OneLine(source="client_id", max_length=255, required=False)
     clientSecret = s.CharField(
         max_length=1000, required=False, allow_blank=True, trim_whitespace=False, write_only=True
     )
@@ -26,8 +26,8 @@ class ProviderPatch(StrictSerializer):
 
 
 class ProviderBody(ProviderPatch):
-    name = Line(max_length=60)
-    clientId = Line(source="client_id", max_length=255)
+    name = OneLine(max_length=60)
+    clientId = OneLine(source="client_id", max_length=255)
 
 
 class ProviderShape(s.Serializer[Any]):

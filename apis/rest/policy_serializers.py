@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.models import PolicyBinding
 from apis.rest.answers import dates
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, OneOf, TextOrNull, fixed, list_or_null, made
+from console.rest.fields import OneLine, OneOf, TextOrNull, fixed, list_or_null, made
 from policies import catalog
 from policies.policy import CATALOG_GROUP
 
@@ -29,7 +29,7 @@ class PolicyPatch(s.Serializer[Any]):
         required=False,
         help_text="observe: it refuses nothing, and analytics tells what it would have refused.",
     )
-    label = Line(required=False, allow_null=True, allow_blank=True, max_length=255)
+    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
     assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
     upstreamId = s.UUIDField(required=False, allow_null=True, help_text="Instead of upstreamIds.")

@@ -9,7 +9,7 @@ from apis.lists.models import SavedView
 from apis.lists.search import APPLICATIONS, COLUMNS, FIGURES, Search
 from apis.rest.search_serializers import SearchFields
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, Moment, OneOf, made
+from console.rest.fields import Moment, OneLine, OneOf, made
 
 SORTS = tuple(f"{sign}{name}" for name in ("status", *COLUMNS, APPLICATIONS, *FIGURES) for sign in ("", "-"))
 _IS = {"yes": True, "no": False}
@@ -26,13 +26,13 @@ class ViewPatch(StrictSerializer):
 
     also_known = ("id", "by", "createdAt")
 
-    name = Line(required=False, max_length=saving.LONGEST_NAME)
+    name = OneLine(required=False, max_length=saving.LONGEST_NAME)
     shared = s.BooleanField(required=False, help_text="Everybody who sees the environment has it, too.")
     search = SearchBody(required=False)
 
 
 class ViewBody(ViewPatch):
-    name = Line(max_length=saving.LONGEST_NAME)
+    name = OneLine(max_length=saving.LONGEST_NAME)
     search = SearchBody()
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
-from console.rest.fields import Line, OneOf, list_or_null
+from console.rest.fields import OneLine, OneOf, list_or_null
 
 LONGEST = 256
 """Characters of what is kept for clients and not acted upon."""
@@ -98,7 +98,7 @@ class UpstreamBody(SettingsBody, StrictSerializer):
 
     id = s.UUIDField(required=False, allow_null=True)
     uri = s.CharField(required=False, max_length=1024)
-    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = OneLine(required=False, allow_blank=True, allow_null=True, max_length=255)
     weight = s.IntegerField(default=100, min_value=0, max_value=100)
     tlsContext = TlsContextRef(
         required=False,
@@ -110,7 +110,7 @@ class UpstreamBody(SettingsBody, StrictSerializer):
 class RouteBody(StrictSerializer):
     also_known = ("id", "audit")
 
-    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = OneLine(required=False, allow_blank=True, allow_null=True, max_length=255)
     rules = RulesBody(required=False, allow_null=True)
     upstreams = UpstreamBody(many=True)
 
@@ -122,7 +122,7 @@ class UpstreamEdit(SettingsBody, StrictSerializer):
 
     id = s.UUIDField()
     uri = s.CharField(required=False, max_length=1024)
-    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = OneLine(required=False, allow_blank=True, allow_null=True, max_length=255)
     tlsContext = TlsContextRef(required=False, allow_null=True)
 
 
@@ -132,7 +132,7 @@ class UpstreamNew(WholeSettingsBody, StrictSerializer):
     also_known = ("audit", "id")
 
     uri = s.CharField(max_length=1024)
-    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = OneLine(required=False, allow_blank=True, allow_null=True, max_length=255)
     tlsContext = TlsContextRef(required=False, allow_null=True)
 
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from apis import history
 from apis.forms import upstream_settings
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import PolicyBinding
 from apis.traffic import Traffic
 from console.listing import listing
@@ -79,6 +79,6 @@ def _bars(counts: Sequence[int], top: int) -> str:
 
 
 @register.filter
-def said(settings: UpstreamSettings) -> list[Line]:
+def said(settings: UpstreamSettings) -> list[FieldChange]:
     """What an upstream is told beside its URI, line by line."""
     return list(history.compared("", {}, settings.brief, upstream_settings.SCHEMA))

@@ -22,7 +22,7 @@ from kombu.exceptions import OperationalError
 from console import background, turns
 from console.models import Organization, User
 from gateways import evaluating, rehearsing
-from gateways.protocol.rehearsal import Line, Request, Value, Verdict
+from gateways.protocol.rehearsal import RehearsalInput, Request, Value, Verdict
 from gateways.rehearsing import NotAsked, RehearsalEnded
 
 logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ def prepare() -> None:
 
 def _try(kind: Kind, lines: list[dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> None:
     """Tells the answer before the process is ended, which takes time too. Raises NotAsked, RehearsalEnded."""
-    *before, last = (Line.model_validate(one) for one in lines)
+    *before, last = (RehearsalInput.model_validate(one) for one in lines)
     assert last.request is not None
     if kind == "evaluate":
         assert last.evaluate is not None

@@ -24,7 +24,7 @@ from console.models import User
 from gateways import rehearsing
 from gateways.protocol import cases
 from gateways.protocol.cases import Case
-from gateways.protocol.rehearsal import Line, Played, Request, Verdict
+from gateways.protocol.rehearsal import Played, RehearsalInput, Request, Verdict
 from gateways.protocol.resources import AnyResource
 from gateways.rehearsing import NotAsked, RehearsalEnded, Rehearsing
 
@@ -120,7 +120,7 @@ def _wait(wanted: ApiTestRun) -> None:
 
 def _run(api: ApiInstance, content: Content, tests: list[ApiTest], told: Callable[[int], bool]) -> str:
     """What kept it from being whole, "" for nothing. `told` says whether it is still wanted."""
-    resources = Line.model_validate({"resources": whole.of_content(api, content)}).resources or ()
+    resources = RehearsalInput.model_validate({"resources": whole.of_content(api, content)}).resources or ()
     deadline, fault = time.monotonic() + MOST_SECONDS, ""
     try:
         with rehearsing.rehearsing(None, ready_seconds=READY_SECONDS) as process:

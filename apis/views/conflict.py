@@ -30,7 +30,7 @@ Values = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Row:
+class ConflictRow:
     """A place that is not as it was: `in_form` is whose value the form below has."""
 
     label: str
@@ -49,16 +49,16 @@ class Conflict:
     """
 
     entry: AuditEntry | None
-    rows: list[Row]
+    rows: list[ConflictRow]
     was: str = ""
 
     @property
-    def open(self) -> list[Row]:
+    def open(self) -> list[ConflictRow]:
         """What somebody has to choose in."""
         return [row for row in self.rows if row.side == "conflict"]
 
     @property
-    def merged(self) -> list[Row]:
+    def merged(self) -> list[ConflictRow]:
         return [row for row in self.rows if row.side != "conflict"]
 
 
@@ -116,7 +116,7 @@ class Meeting:
         self, before: Any, mine: Any, theirs: Any, held: Any = None, *, was: str
     ) -> tuple[dict[str, Any], Conflict]:
         merged: dict[str, Any] = {}
-        rows: list[Row] = []
+        rows: list[ConflictRow] = []
         for key, part in self.parts.items():
             sides = [(before or {}).get(key, UNKNOWN), mine[key], theirs[key]]
             if sides[0] is not UNKNOWN:
@@ -128,7 +128,9 @@ class Meeting:
         entry = audit.history(self.target).first()
         return merged, Conflict(entry, rows, was if len(was) <= LONGEST_TOKEN else "")
 
-    def _rows(self, part: FormPart, places: Sequence[Divergence], sides: Sequence[Any]) -> Iterator[Row]:
+    def _rows(
+        self, part: FormPart, places: Sequence[Divergence], sides: Sequence[Any]
+    ) -> Iterator[ConflictRow]:
         told = [self._told(part, side) for side in sides[:3]]
         labels = {name: label for side in told for name, (label, _) in side.items()}
         for one in places:
@@ -138,7 +140,9 @@ class Meeting:
             if _is_stored(theirs) and theirs != before:
                 said[2] = "another one, not shown"
             in_form = "theirs" if held == theirs else "mine" if held == mine else "merged"
-            yield Row(labels.get(one.name, one.name), said[1], said[2], said[0], one.name, one.side, in_form)
+            yield ConflictRow(
+                labels.get(one.name, one.name), said[1], said[2], said[0], one.name, one.side, in_form
+            )
 
     def _told(self, part: FormPart, values: Any) -> dict[str, tuple[str, str]]:
         if values is UNKNOWN:
@@ -163,7 +167,9 @@ class Meeting:
 
 def of_rows(target: models.Model, rows: Iterable[Difference]) -> Conflict:
     """Of a form whose values are not merged."""
-    return Conflict(audit.history(target).first(), [Row(one.label, one.mine, one.saved) for one in rows])
+    return Conflict(
+        audit.history(target).first(), [ConflictRow(one.label, one.mine, one.saved) for one in rows]
+    )
 
 
 def _flat(

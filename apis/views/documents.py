@@ -155,7 +155,7 @@ def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpRespons
     context: dict[str, Any] = {
         "document": document,
         "calls": called,
-        "rows": [Row(one, called.by_operation.get(one.pk)) for one in shown.page],
+        "rows": [OperationRow(one, called.by_operation.get(one.pk)) for one in shown.page],
         "listing": shown,
         "may_change": may_on(request, api)["manage_apis"] and _may_change(api),
         "can_edit": may_on(request, api)["manage_apis"],
@@ -181,7 +181,7 @@ def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpRespons
 
 
 @dataclass(frozen=True)
-class Row:
+class OperationRow:
     """An operation with its traffic; None for one that was not called."""
 
     operation: Operation

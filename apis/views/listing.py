@@ -38,7 +38,7 @@ MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class ListedApi:
     """One API of the list with what is known of it."""
 
     api: ApiInstance
@@ -112,7 +112,7 @@ def choose_columns(request: Request) -> HttpResponse:
     return redirect(f"{reverse('apis')}?{Search.of(request.POST).query}")
 
 
-def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
+def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[ListedApi]:
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
     also = [("owners__user", "owners"), ("owners__team", "owners"), ("upstreams", "upstream")]
@@ -126,7 +126,7 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     pinned = pins.pinned_of(user, statuses)
     callers = search.applications_of(contracts) if search.APPLICATIONS in names else {}
     return [
-        Row(
+        ListedApi(
             api,
             statuses[api.pk],
             figures.get(api.pk),

@@ -19,7 +19,7 @@ from gateways.views.detail import frame
 
 
 @dataclass(frozen=True)
-class Row:
+class GatewayApiRow:
     """An API, and where it stands on each replica that reports."""
 
     api: ApiInstance
@@ -39,6 +39,6 @@ def index(request: Request, pk: UUID) -> HttpResponse:
     runs = runs_of(shown.page.object_list)
     failing = traffic.failing(runs)
     where = served(shown.page)
-    rows = [Row(api, *runs[api.pk], failing.get(api.pk), *where[api.pk][1:]) for api in shown.page]
+    rows = [GatewayApiRow(api, *runs[api.pk], failing.get(api.pk), *where[api.pk][1:]) for api in shown.page]
     context = frame(gateway, "apis") | {"rows": rows, "pending_count": waiting_on(gateway).count()}
     return shown.answer(request, "gateways/gateway_apis.html", "gateways/_gateway_apis.html", context)

@@ -30,7 +30,7 @@ Errors = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Row:
+class DeletedApiRow:
     """A deleted API, with what the audit says of where it was: empty where that is not known."""
 
     removed: Removed
@@ -90,7 +90,7 @@ def _where(api: ApiInstance) -> str:
     return "" if api.gateway else "; its gateway is gone, so choose one and deploy it"
 
 
-def _rows(found: Sequence[Removed]) -> list[Row]:
+def _rows(found: Sequence[Removed]) -> list[DeletedApiRow]:
     """In one more query, however many they are."""
     ids = {str(one.api_id) for one in found}
     deleted = AuditEntry.objects.filter(
@@ -98,7 +98,9 @@ def _rows(found: Sequence[Removed]) -> list[Row]:
     )
     last = {entry.object_id: entry.diff for entry in deleted.order_by("pk")}
     return [
-        Row(one, _before(last.get(str(one.api_id)), "address"), _before(last.get(str(one.api_id)), "gateway"))
+        DeletedApiRow(
+            one, _before(last.get(str(one.api_id)), "address"), _before(last.get(str(one.api_id)), "gateway")
+        )
         for one in found
     ]
 

@@ -43,7 +43,7 @@ TWO = "Choose two deployments to compare; a single one is compared with what run
 
 
 @dataclass(frozen=True)
-class Row:
+class DeploymentRow:
     """A deployment with what became of it; `can_run` says that its revision is there and does not run."""
 
     why: Why
@@ -146,12 +146,12 @@ def _do(request: Request, api: ApiInstance, wanted: Revision) -> None:
         undo.offer(request.session, discarded)
 
 
-def _rows(api: ApiInstance, found: Sequence[Why], run: Run) -> list[Row]:
+def _rows(api: ApiInstance, found: Sequence[Why], run: Run) -> list[DeploymentRow]:
     running = api.revision_id if api.is_deployed else None
     rows = []
     for one in found:
         is_running = one.revision is not None and one.revision.pk == running
-        rows.append(Row(one, outcomes.of(api, one.deployment, run.replicas), is_running))
+        rows.append(DeploymentRow(one, outcomes.of(api, one.deployment, run.replicas), is_running))
     return rows
 
 

@@ -20,7 +20,7 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet would take for the beginning of one."""
 
 
-class _Line:
+class _Echo:
     """What csv writes to: it hands the line back."""
 
     def write(self, text: str) -> str:
@@ -36,7 +36,7 @@ def answer(rows: AuditEntryQuerySet, name: str = "audit-log.csv") -> StreamingHt
 
 
 def written(entries: Iterable[AuditEntry]) -> Iterator[str]:
-    writer = csv.writer(_Line())
+    writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for entry in entries:
         yield writer.writerow([harmless(cell) for cell in _cells(entry)])

@@ -15,7 +15,7 @@ from django.utils import timezone
 from analytics.bars import Bars, bars
 from analytics.figures import CLASSES, Figures
 from analytics.ranges import last
-from apis.views.conflict import Conflict, Row
+from apis.views.conflict import Conflict, ConflictRow
 from console.listing import Listing, Select
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
@@ -62,8 +62,10 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "conflict": Conflict(
                 _entries()[0],
                 [
-                    Row("Requests", "9", "5", "1", "requests", "conflict", "mine"),
-                    Row("Time period", "1 second", "1 minute", "1 second", "period", "theirs", "theirs"),
+                    ConflictRow("Requests", "9", "5", "1", "requests", "conflict", "mine"),
+                    ConflictRow(
+                        "Time period", "1 second", "1 minute", "1 second", "period", "theirs", "theirs"
+                    ),
                 ],
                 was="signed",
             ),

@@ -52,7 +52,7 @@ class TextOrNull(CharField):
         return super().get_attribute(instance) or None
 
 
-class Line(CharField):
+class OneLine(CharField):
     """What pages show on one line."""
 
     default_error_messages = {"not_a_line": IS_NONE}

@@ -337,7 +337,7 @@ class Value(Model):
     column: int = 0
 
 
-class Line(Model):
+class RehearsalInput(Model):
     """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try.
 
     `answers` are the request's own, or those that are played where a request has none that fits. One that

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gateways.agent.authorizer.line import Line, TooMany
+from gateways.agent.authorizer.fair_queue import FairQueue, QueueFull
 from gateways.agent.authorizer.remembered import Remembered
 from policies.answers.answer import Answer, Network, Unanswered, encoded
 from policies.policy import SECRETS
@@ -39,7 +39,7 @@ class _Question:
     seconds: float
     remembered_seconds: float
     most: int
-    line: Line
+    line: FairQueue
 
 
 class Desk:
@@ -99,7 +99,7 @@ class Desk:
                 return await question.ask(question.asked, credential, self._network)
         except Unanswered:
             raise
-        except TooMany:
+        except QueueFull:
             raise Unanswered("authorizer: too many credentials wait to be asked about") from None
         except TimeoutError:
             raise Unanswered(f"time: there was no answer within {question.seconds:g} s") from None
@@ -123,7 +123,7 @@ class Desk:
                 plain["timeout_ms"] / 1000,
                 plain["remembered_seconds"],
                 plain["most_remembered"],
-                Line(AT_ONCE, MOST_WAITING),
+                FairQueue(AT_ONCE, MOST_WAITING),
             )
         except (OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
             log.error("question=%s known=false reason=%s", name, type(error).__name__)

@@ -29,7 +29,7 @@ class Gap(Exception):
 
 
 @dataclass(frozen=True)
-class _Line:
+class _StoredContract:
     """A contract as it came; where this version cannot read it, why not: nobody passes who should not."""
 
     name: str
@@ -48,7 +48,7 @@ class Grants:
         self._gateway_id = gateway_id
         self._lock = threading.Lock()
         self._state = BookState(generation=0, digest="")
-        self._lines: Mapping[str, _Line] = {}
+        self._lines: Mapping[str, _StoredContract] = {}
         """Those in force, by the names of their contracts."""
         self._is_stored = True
 
@@ -131,7 +131,7 @@ class Grants:
         if gateway_id != self._gateway_id:
             raise ValueError("the contracts are another gateway's")
 
-    def _put_into_force(self, lines: Mapping[str, _Line]) -> None:
+    def _put_into_force(self, lines: Mapping[str, _StoredContract]) -> None:
         self._ledger.write_sent(line.contract for line in lines.values() if line.contract)
         self._lines = lines
 
@@ -145,11 +145,11 @@ class Grants:
             self._is_stored = False
 
 
-def _read(text: bytes) -> _Line:
+def _read(text: bytes) -> _StoredContract:
     name = book.name_of(text)
     try:
-        return _Line(name, text, translate.contract_of(r.Contract.model_validate_json(text)))
+        return _StoredContract(name, text, translate.contract_of(r.Contract.model_validate_json(text)))
     except ValidationError as error:
         path, message = next(explained(error))
         fault = f"A contract of the console's cannot be read: {dotted(path)}: {message}. It grants nothing."
-        return _Line(name, text, None, fault)
+        return _StoredContract(name, text, None, fault)

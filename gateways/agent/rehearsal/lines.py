@@ -13,7 +13,7 @@ from gateways.agent.rehearsal.envoy import NotStarted
 from gateways.agent.rehearsal.evaluating import Evaluating
 from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
 from gateways.protocol.faults import dotted, explained
-from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Played, Reply
+from gateways.protocol.rehearsal import MOST_LINE_BYTES, NotServed, Played, RehearsalInput, Reply
 from gateways.protocol.resources import AnyResource
 
 IDLE_SECONDS = 600
@@ -43,7 +43,7 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
                     _tell(out, Reply(error=f"{MOST_LINES} lines are enough; start another process"))
                     return
                 try:
-                    line = Line.model_validate_json(text)
+                    line = RehearsalInput.model_validate_json(text)
                     if line.evaluate is not None:
                         evaluating = evaluating or begun.enter_context(Evaluating())
                         _tell(out, _evaluated(evaluating, line))
@@ -54,7 +54,7 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
                     else:
                         _tell(out, _tried(serving, line))
                 except ValidationError as error:
-                    found = explained(error, Line)
+                    found = explained(error, RehearsalInput)
                     told = [f"{dotted(path) or 'the line'}: {message}" for path, message in found]
                     _tell(out, Reply(error="; ".join(told)))
                 except (NotStarted, OSError) as error:
@@ -64,7 +64,7 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
             _tell(out, Reply(error=str(error)))
 
 
-def _tried(serving: Rehearsal | None, line: Line) -> Reply:
+def _tried(serving: Rehearsal | None, line: RehearsalInput) -> Reply:
     if serving is None:
         return Reply(error="there is nothing to try it on: give resources first")
     assert line.request is not None
@@ -74,7 +74,7 @@ def _tried(serving: Rehearsal | None, line: Line) -> Reply:
         return Reply(error=str(error))
 
 
-def _evaluated(evaluating: Evaluating, line: Line) -> Reply:
+def _evaluated(evaluating: Evaluating, line: RehearsalInput) -> Reply:
     assert line.evaluate is not None and line.request is not None
     return Reply(value=evaluating.value(line.evaluate, line.request, line.answers))
 

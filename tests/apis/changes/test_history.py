@@ -16,7 +16,7 @@ from apis.changes.tls_contexts import desired_of as desired_context
 from apis.changes.tls_contexts import edit_tls_context
 from apis.deployment import brought
 from apis.desired import DesiredRoute, DesiredUpstream
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance
 from console import audit
 from console.models import AuditEntry
@@ -41,7 +41,7 @@ def text(place: Place, path: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
-def last(target: Any) -> list[Line]:
+def last(target: Any) -> list[FieldChange]:
     entry = audit.history(target).first()
     assert entry
     return history.lines(entry)
@@ -84,7 +84,7 @@ def test_of_a_secret_it_is_told_that_it_changed(place: Place) -> None:
     created = last(binding)
     edit_policy(place.user, binding, {"username": "ann", "password": "second-secret"})
 
-    assert last(binding) == [Line("Secrets", after="changed", kind="is")]
+    assert last(binding) == [FieldChange("Secrets", after="changed", kind="is")]
     shown = text(place, f"/apis/{binding.api_id}/history")
     assert "first-secret" not in shown and "second-secret" not in shown
     assert any("not shown" in line.after for line in created)
@@ -112,23 +112,23 @@ def test_another_order_is_one_line(place: Place) -> None:
     reorder_policies(place.user, api, [second.pk, first.pk])  # type: ignore[attr-defined]
 
     assert last(api) == [
-        Line("Policies, in order", "IP Allowlist, Rate Limiting", "Rate Limiting, IP Allowlist")
+        FieldChange("Policies, in order", "IP Allowlist, Rate Limiting", "Rate Limiting, IP Allowlist")
     ]
 
 
 @pytest.mark.parametrize(
     ("diff", "line"),
     [
-        ({"deprecated": [False, True]}, Line("Deprecated", "no", "yes")),
-        ({"consumer_endpoint": ["", "https://a"]}, Line("Consumer endpoint", "none", "https://a")),
-        ({"description": ["a " * 200, None]}, Line("Description", "a " * 59 + "a…", "none")),
-        ({"tls_context": [None, "edge"]}, Line("TLS context", "none", "edge")),
-        ({"password": ["old", "new"]}, Line("Password", after="changed", kind="is")),
-        ({"unheard_of": [{"aB": 1}, {"aB": 2}]}, Line("Unheard of, a b", "1", "2")),
-        ({"mixed": [[1], "x"]}, Line("Mixed", "1", "x")),
+        ({"deprecated": [False, True]}, FieldChange("Deprecated", "no", "yes")),
+        ({"consumer_endpoint": ["", "https://a"]}, FieldChange("Consumer endpoint", "none", "https://a")),
+        ({"description": ["a " * 200, None]}, FieldChange("Description", "a " * 59 + "a…", "none")),
+        ({"tls_context": [None, "edge"]}, FieldChange("TLS context", "none", "edge")),
+        ({"password": ["old", "new"]}, FieldChange("Password", after="changed", kind="is")),
+        ({"unheard_of": [{"aB": 1}, {"aB": 2}]}, FieldChange("Unheard of, a b", "1", "2")),
+        ({"mixed": [[1], "x"]}, FieldChange("Mixed", "1", "x")),
     ],
 )  # fmt: skip
-def test_values_are_told_as_people_read_them(diff: dict[str, Any], line: Line) -> None:
+def test_values_are_told_as_people_read_them(diff: dict[str, Any], line: FieldChange) -> None:
     assert history.lines(entry(diff)) == [line]
 
 
@@ -137,7 +137,7 @@ def test_of_what_is_gone_its_last_values_are_told(place: Place) -> None:
     remove_policy(place.user, binding)  # type: ignore[arg-type]
     gone = AuditEntry.objects.filter(action="delete").get()
 
-    assert Line("Allowed address", after="10.0.0.1", kind="is") in history.lines(gone)
+    assert FieldChange("Allowed address", after="10.0.0.1", kind="is") in history.lines(gone)
     assert all(line.after != "none" for line in history.lines(gone))
 
 

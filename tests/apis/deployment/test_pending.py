@@ -13,7 +13,7 @@ from apis.deployment.pending import pending, pending_of
 from apis.deployment.rollback import rollback
 from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revision import Brought
 from apis.revisions import export, rows
@@ -47,24 +47,28 @@ class TestPending:
             (
                 ApiInstance,
                 {"base_path": "/elsewhere"},
-                Line("Listens on", "http://0.0.0.0:8081/orders", "http://0.0.0.0:8081/elsewhere"),
+                FieldChange("Listens on", "http://0.0.0.0:8081/orders", "http://0.0.0.0:8081/elsewhere"),
             ),
-            (Asset, {"asset_id": "renamed"}, Line("Label", "orders", "renamed")),
-            (Route, {"methods": "PATCH"}, Line("Route 1, methods", "none", "PATCH")),
-            (ApiInstance, {"response_timeout_ms": 1500}, Line("Response timeout (ms)", "none", "1500")),
+            (Asset, {"asset_id": "renamed"}, FieldChange("Label", "orders", "renamed")),
+            (Route, {"methods": "PATCH"}, FieldChange("Route 1, methods", "none", "PATCH")),
+            (
+                ApiInstance,
+                {"response_timeout_ms": 1500},
+                FieldChange("Response timeout (ms)", "none", "1500"),
+            ),
             (
                 PolicyBinding,
                 {"config": {"username": "bob"}},
-                Line("Basic Authentication: Simple, username", "ann", "bob"),
+                FieldChange("Basic Authentication: Simple, username", "ann", "bob"),
             ),
             (
                 PolicyBinding,
                 {"secrets": {"password": "after"}},
-                Line("Basic Authentication: Simple, password", after="changed", kind="is"),
+                FieldChange("Basic Authentication: Simple, password", after="changed", kind="is"),
             ),
         ],
     )
-    def test_what_waits_is_told_in_words(self, model: Any, values: dict[str, Any], line: Line) -> None:
+    def test_what_waits_is_told_in_words(self, model: Any, values: dict[str, Any], line: FieldChange) -> None:
         api = an_api()
 
         model._default_manager.update(**values)

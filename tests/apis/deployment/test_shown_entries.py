@@ -12,7 +12,7 @@ from apis.deployment import brought
 from apis.deployment.rollback import rollback
 from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
-from apis.history import Line
+from apis.history import FieldChange
 from apis.models import ApiInstance
 from apis.revision import Brought, Revision
 from console.models import AuditEntry
@@ -38,7 +38,7 @@ def api(place: Place) -> ApiInstance:
     return api
 
 
-def last() -> list[Line]:
+def last() -> list[FieldChange]:
     [one] = as_shown([AuditEntry.objects.latest("pk")])
     return one.lines
 
@@ -62,8 +62,8 @@ class TestEntry:
         policies.edit_policy(place.user, binding, {"username": "bob", "password": "after-after"})
 
         assert last() == [
-            Line("Basic Authentication: Simple, username", "ann", "bob"),
-            Line("Basic Authentication: Simple, password", after="changed", kind="is"),
+            FieldChange("Basic Authentication: Simple, username", "ann", "bob"),
+            FieldChange("Basic Authentication: Simple, password", after="changed", kind="is"),
         ]
         for page in ("history", "deployments"):
             shown = text(place.client.get(f"/apis/{api.pk}/{page}"))
@@ -81,10 +81,10 @@ class TestEntry:
         )
 
         assert last() == [
-            Line("Tag", after="a", kind="added"),
-            Line("Description", "none", "Of shops"),
-            Line("Route 1, upstream 1, address", "http://backend:8080", "http://backend:9090"),
-            Line("Route 1, upstream 1, label", "none", "new"),
+            FieldChange("Tag", after="a", kind="added"),
+            FieldChange("Description", "none", "Of shops"),
+            FieldChange("Route 1, upstream 1, address", "http://backend:8080", "http://backend:9090"),
+            FieldChange("Route 1, upstream 1, label", "none", "new"),
         ]
 
     def test_what_came_along_is_told_where_it_was_deployed(self, place: Place, api: ApiInstance) -> None:
@@ -113,12 +113,12 @@ class TestEntry:
     def test_a_switch_is_told_as_one(self, place: Place, api: ApiInstance) -> None:
         policies.set_policy_disabled(place.user, api.policies.get(), True)
 
-        assert last() == [Line("Disabled", "no", "yes")]
+        assert last() == [FieldChange("Disabled", "no", "yes")]
 
     def test_a_mode_is_told(self, place: Place, api: ApiInstance) -> None:
         policies.set_policy_mode(place.user, api.policies.get(), "observe")
 
-        assert last() == [Line("Basic Authentication: Simple, mode", "enforce", "observe")]
+        assert last() == [FieldChange("Basic Authentication: Simple, mode", "enforce", "observe")]
 
     def test_a_move_tells_what_changed_on_the_way(self, place: Place, api: ApiInstance) -> None:
         other = make_place(environment=place.environment).gateway
@@ -140,7 +140,7 @@ class TestEntry:
             ApiInstance.objects.update(revision=None)
             Revision.objects.all().delete()
 
-        assert last() == [Line("Listens on", "http://0.0.0.0:8081/orders", "http://0.0.0.0:8081/v2")]
+        assert last() == [FieldChange("Listens on", "http://0.0.0.0:8081/orders", "http://0.0.0.0:8081/v2")]
 
 
 class TestDeployment:
@@ -164,7 +164,7 @@ class TestDeployment:
     ) -> None:
         instances.undeploy_api(place.user, api)
         pushed(place)
-        assert newest(api).lines == [Line("Deployed", "yes", "no")]
+        assert newest(api).lines == [FieldChange("Deployed", "yes", "no")]
         instances.edit_api(place.user, api, lambda draft: replace(draft, base_path="/v2"))
 
         instances.deploy_api(place.user, api)
@@ -187,7 +187,7 @@ class TestDeployment:
         ApiInstance.objects.update(revision=None)
         Revision.objects.all().delete()
 
-        assert newest(api).lines == [Line("Username", "ann", "bob")]
+        assert newest(api).lines == [FieldChange("Username", "ann", "bob")]
 
 
 @pytest.mark.parametrize("page", ["/apis/{api}/history", "/apis/{api}/deployments", "/administration/audit"])

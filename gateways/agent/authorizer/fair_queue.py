@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class TooMany(Exception):
+class QueueFull(Exception):
     """More wait than may."""
 
 
-class Line:
+class FairQueue:
     """For one event loop. A caller with a thousand credentials keeps nobody with one of them waiting.
 
     Of those who wait, each caller's first is next in turn, and no caller has more than half of the places.
@@ -24,7 +24,7 @@ class Line:
 
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncIterator[None]:
-        """Raises TooMany."""
+        """Raises QueueFull."""
         await self._enter(caller)
         try:
             yield
@@ -37,7 +37,7 @@ class Line:
             return
         own = self._callers.get(caller, deque())
         if self._waiting >= self._most or len(own) >= self._most // 2:
-            raise TooMany
+            raise QueueFull
         turn = asyncio.get_running_loop().create_future()
         self._callers.setdefault(caller, own).append(turn)
         self._waiting += 1

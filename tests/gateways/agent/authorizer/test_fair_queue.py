@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from gateways.agent.authorizer.line import Line, TooMany
+from gateways.agent.authorizer.fair_queue import FairQueue, QueueFull
 
 
 def test_callers_take_turns() -> None:
     async def order() -> list[str]:
-        line, turns = Line(1, 100), []
+        line, turns = FairQueue(1, 100), []
 
         async def one(caller: str) -> None:
             async with line.place(caller):
@@ -27,13 +27,13 @@ def test_callers_take_turns() -> None:
 
 def test_no_caller_has_more_than_half_of_the_places() -> None:
     async def refused() -> list[str]:
-        line, found = Line(1, 4), []
+        line, found = FairQueue(1, 4), []
 
         async def one(caller: str) -> None:
             try:
                 async with line.place(caller):
                     await asyncio.sleep(0.01)
-            except TooMany:
+            except QueueFull:
                 found.append(caller)
 
         callers = ["flood"] * 6 + ["a", "b", "c"]
@@ -48,7 +48,7 @@ def test_who_goes_gives_the_place_back(is_late: bool) -> None:
     """Also who goes in the moment in which the place is given."""
 
     async def passed() -> bool:
-        line, release = Line(1, 10), asyncio.Event()
+        line, release = FairQueue(1, 10), asyncio.Event()
 
         async def hold() -> None:
             async with line.place("a"):
