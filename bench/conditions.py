@@ -8,7 +8,7 @@ from statistics import median
 import httpx
 
 from bench import load, report, rivals
-from bench.processes import Cores, Place, family_cpu_seconds, free_port, running, wait_for
+from bench.processes import Cores, RunningProxy, family_cpu_seconds, free_port, running, wait_for
 from bench.throughput import CONNECTIONS, RESOURCES
 
 NUMBERS = (0, 1, 6, 20, 60)
@@ -35,7 +35,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             for _ in range(rounds):
                 for n in NUMBERS:
                     for which, asked in (("none", {}), ("one", {"x-ask": f"-{n}-"})):
-                        place = Place(port, process.pid)
+                        place = RunningProxy(port, process.pid)
                         costs.setdefault((n, which), []).append(_cost(place, f"{url}/c{n}/", asked, seconds))
     rows = [
         {
@@ -56,7 +56,7 @@ def _policies(number: int) -> str:
     return "".join(one.format(n=n) for n in range(1, number + 1)) or "[]"
 
 
-def _cost(place: Place, url: str, headers: dict[str, str], seconds: float) -> float:
+def _cost(place: RunningProxy, url: str, headers: dict[str, str], seconds: float) -> float:
     used = family_cpu_seconds(place.pid)
     cores = frozenset(os.sched_getaffinity(0))
     done = load.wrk(url, seconds=seconds, connections=CONNECTIONS, cores=cores, headers=headers)

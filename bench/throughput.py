@@ -13,7 +13,7 @@ import httpx
 
 from bench import bare_envoy, load, report, rivals
 from bench.load import Load
-from bench.processes import Cores, Failed, Place, family_cpu_seconds, free_port, running, wait_for
+from bench.processes import Cores, Failed, RunningProxy, family_cpu_seconds, free_port, running, wait_for
 
 CONNECTIONS = 32
 CREDENTIALS = base64.b64encode(f"{rivals.USER}:{rivals.PASSWORD}".encode()).decode()
@@ -46,7 +46,7 @@ class Contender:
     """One proxy of one round."""
 
     name: str
-    place: Place
+    place: RunningProxy
     path: str = "/"
 
     @property
@@ -158,7 +158,7 @@ def _contenders(folder: Path, cores: Cores) -> Iterator[list[Contender]]:
 
 
 @contextmanager
-def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place]:
+def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[RunningProxy]:
     """A gateway in Local Mode with the APIs /plain and /guarded; the agent has Envoy's core too."""
     port = free_port()
     resources = folder / "conf.d"
@@ -178,7 +178,7 @@ def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place
         environment=project,
     ) as process:
         wait_for(lambda: _answers(port), 30, "gateway", alive=process, log=folder / "out.log")
-        yield Place(port, process.pid)
+        yield RunningProxy(port, process.pid)
 
 
 def _answers(port: int) -> bool:

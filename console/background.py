@@ -24,7 +24,7 @@ _noticed: dict[str, datetime] = {}
 
 
 @dataclass(frozen=True)
-class Part:
+class SystemPart:
     """`state` is "up" or what is wrong; `since` is None when up, or when nobody knows."""
 
     name: str
@@ -51,13 +51,13 @@ class _Answer:
     """The last answer of the parts in the background, and when it was given."""
 
     asked_at: float = float("-inf")
-    found: list[Part] = field(default_factory=list)
+    found: list[SystemPart] = field(default_factory=list)
 
 
 _last = _Answer()
 
 
-def parts() -> list[Part]:
+def parts() -> list[SystemPart]:
     """Valkey, the workers, streams, readers: no page needs them, and every page tells when they are away.
 
     Asked anew every few seconds in each process, so that pages stay quick whatever Valkey does.
@@ -72,7 +72,7 @@ def is_valkey_up() -> bool:
     return parts()[0].is_up
 
 
-def asked() -> list[Part]:
+def asked() -> list[SystemPart]:
     """Of each part, now."""
     try:
         pulses = cache.get_many(PULSE_KEYS.values())
@@ -82,18 +82,18 @@ def asked() -> list[Part]:
     return [part("valkey", "up"), *(_pulsing(name, pulses.get(key)) for name, key in PULSE_KEYS.items())]
 
 
-def _pulsing(name: str, pulse: float | None) -> Part:
+def _pulsing(name: str, pulse: float | None) -> SystemPart:
     if pulse is None:
         return part(name, "no answer yet")
     age = time.time() - pulse
     if age < 3 * PULSE_SECONDS:
         return part(name, "up")
-    return Part(name, f"silent for {age:.0f} s", datetime.fromtimestamp(pulse, UTC))
+    return SystemPart(name, f"silent for {age:.0f} s", datetime.fromtimestamp(pulse, UTC))
 
 
-def part(name: str, state: str) -> Part:
+def part(name: str, state: str) -> SystemPart:
     """Remembers since when this process has known it to be down."""
     if state == "up":
         _noticed.pop(name, None)
-        return Part(name, state)
-    return Part(name, state, _noticed.setdefault(name, timezone.now()))
+        return SystemPart(name, state)
+    return SystemPart(name, state, _noticed.setdefault(name, timezone.now()))

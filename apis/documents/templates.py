@@ -22,18 +22,18 @@ Documented = tuple[Key, str, str]
 
 
 @dataclass(slots=True)
-class _Place:
+class _PathState:
     """Where a path may be, after some of its segments."""
 
-    literal: "dict[str, _Place]" = field(default_factory=dict)
-    mixed: "dict[tuple[str, ...], _Place]" = field(default_factory=dict)
+    literal: "dict[str, _PathState]" = field(default_factory=dict)
+    mixed: "dict[tuple[str, ...], _PathState]" = field(default_factory=dict)
     """By the literal parts of a segment such as `{name}.json`, which stand around its parameters."""
     methods: dict[str, Key] = field(default_factory=dict)
 
 
 class Templates:
     def __init__(self, operations: Iterable[Documented]) -> None:
-        self._root = _Place()
+        self._root = _PathState()
         for key, method, path in operations:
             place = self._root
             for segment in path.split("/")[1 : MOST_SEGMENTS + 1]:
@@ -53,7 +53,7 @@ class Templates:
         """Whether any method of it is documented."""
         return any(place.methods for place in self._places(segments))
 
-    def _places(self, segments: Sequence[str]) -> list[_Place]:
+    def _places(self, segments: Sequence[str]) -> list[_PathState]:
         """Where the path ends, the most literal first."""
         places = [self._root]
         for segment in segments[: MOST_SEGMENTS + 1]:
@@ -70,16 +70,16 @@ def segments(path: str, base_path: str) -> list[str] | None:
     return found[len(wanted) :] or [""]
 
 
-def _below(place: _Place, segment: str) -> _Place:
+def _below(place: _PathState, segment: str) -> _PathState:
     parts = _literals(segment)
     if len(parts) == 1:
-        return place.literal.setdefault(ID if is_id(segment) else segment, _Place())
+        return place.literal.setdefault(ID if is_id(segment) else segment, _PathState())
     if parts not in place.mixed and len(place.mixed) >= MOST_MIXED:
-        return _Place()
-    return place.mixed.setdefault(parts, _Place())
+        return _PathState()
+    return place.mixed.setdefault(parts, _PathState())
 
 
-def _after(place: _Place, segment: str) -> Iterable[_Place]:
+def _after(place: _PathState, segment: str) -> Iterable[_PathState]:
     if segment in place.literal:
         yield place.literal[segment]
     for parts, below in place.mixed.items():

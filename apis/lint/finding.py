@@ -16,7 +16,7 @@ from console.lines import within
 
 
 @dataclass(frozen=True)
-class Place:
+class FindingPlace:
     """`id` stays while what stands there does, so that what is muted stays so. `title` begins a sentence."""
 
     id: str
@@ -32,7 +32,7 @@ class Finding:
     """
 
     code: str
-    place: Place
+    place: FindingPlace
     text: str
     about: str = ""
     field: str = ""
@@ -80,28 +80,28 @@ def by_field(findings: Iterable[Finding]) -> dict[str, list[str]]:
     return found
 
 
-def api_place(pk: int | None, title: str = "The API") -> Place:
-    return Place("api", title, reverse("api_routes", args=[pk]) if pk else "")
+def api_place(pk: int | None, title: str = "The API") -> FindingPlace:
+    return FindingPlace("api", title, reverse("api_routes", args=[pk]) if pk else "")
 
 
-def route_place(pk: int | None, number: int, label: str, rule: Mapping[str, Any]) -> Place:
+def route_place(pk: int | None, number: int, label: str, rule: Mapping[str, Any]) -> FindingPlace:
     """Known by its rule, wherever it stands among the others."""
     named = f"Route {number} ({label})" if label else f"Route {number}"
-    return Place(f"route:{_digest(rule)}", named, reverse("api_routes", args=[pk]) if pk else "")
+    return FindingPlace(f"route:{_digest(rule)}", named, reverse("api_routes", args=[pk]) if pk else "")
 
 
-def upstream_place(pk: int | None, uri: str) -> Place:
+def upstream_place(pk: int | None, uri: str) -> FindingPlace:
     shown = uri if len(uri) <= 100 else f"{uri[:99]}…"
     path = reverse("api_routes", args=[pk]) if pk else ""
-    return Place(f"upstream:{_digest(uri)}", f"Upstream {shown}", path)
+    return FindingPlace(f"upstream:{_digest(uri)}", f"Upstream {shown}", path)
 
 
-def policy_place(api: int, pk: int, title: str, path: str = "") -> Place:
-    return Place(f"policy:{pk}", title, path or reverse("api_policy", args=[api, pk]))
+def policy_place(api: int, pk: int, title: str, path: str = "") -> FindingPlace:
+    return FindingPlace(f"policy:{pk}", title, path or reverse("api_policy", args=[api, pk]))
 
 
-def context_place(pk: UUID, name: str) -> Place:
-    return Place(f"tls:{pk}", f"TLS context {name}", reverse("tls_context", args=[pk]))
+def context_place(pk: UUID, name: str) -> FindingPlace:
+    return FindingPlace(f"tls:{pk}", f"TLS context {name}", reverse("tls_context", args=[pk]))
 
 
 def _digest(value: Any) -> str:

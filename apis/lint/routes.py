@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, settings_of
-from apis.lint.finding import Finding, Place, by_field, context_place, route_place, upstream_place
+from apis.lint.finding import Finding, FindingPlace, by_field, context_place, route_place, upstream_place
 from apis.models import ApiInstance
 from apis.rules import instances, listeners, policy_side, upstream_settings, upstream_uri
 from gateways.protocol import reach, regex
@@ -71,12 +71,12 @@ def rule_of(route: DesiredRoute) -> Rule:
     return Rule(None if path in EVERY_PATH else path, route.methods or None, host or None, headers)
 
 
-def _place(api: int | None, number: int, route: DesiredRoute) -> Place:
+def _place(api: int | None, number: int, route: DesiredRoute) -> FindingPlace:
     rule = {"methods": route.methods, "path": route.path, "host": route.host, "headers": route.headers}
     return route_place(api, number, route.label, rule)
 
 
-def _of_rule(place: Place, at: int, route: DesiredRoute, base_path: str) -> Iterator[Finding]:
+def _of_rule(place: FindingPlace, at: int, route: DesiredRoute, base_path: str) -> Iterator[Finding]:
     given = {"path": route.path, "methods": route.methods, "host": route.host}
     for name, text in reach.advice(given, base_path.rstrip("/")):
         yield Finding(f"route-{name}", place, text, _ABOUT[name], f"routes.{at}.{name}")
@@ -130,7 +130,7 @@ def _of_upstream(
         yield Finding("upstream-trusts-anyone", _context(upstream), text)
 
 
-def _context(upstream: DesiredUpstream) -> Place:
+def _context(upstream: DesiredUpstream) -> FindingPlace:
     assert upstream.tls_context
     return context_place(upstream.tls_context.pk, upstream.tls_context.name)
 

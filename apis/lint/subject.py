@@ -14,7 +14,7 @@ from apis.client_providers import filling
 from apis.contracts.models import Contract, Tier
 from apis.desired import DesiredRoute, desired_routes
 from apis.documents.specification import Specification
-from apis.lint.finding import Place, policy_place
+from apis.lint.finding import FindingPlace, policy_place
 from apis.models import ApiInstance, PolicyBinding, Route
 from apis.rules import own_document
 from apis.rules.config_reading import reading
@@ -59,7 +59,7 @@ class Applied:
         return self.read.model if self.read else None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FindingPlace:
         label = f" ({self.binding.label})" if self.binding.label else ""
         return policy_place(self.binding.api_id, self.binding.pk, f"{self.binding.title}{label}")
 
@@ -71,7 +71,7 @@ class Running:
     binding: PolicyBinding | AutomatedPolicy
     policy: Policy[Any]
     config: PolicyConfig
-    place: Place
+    place: FindingPlace
 
     @property
     def is_enforced(self) -> bool:
@@ -225,7 +225,7 @@ def _running(
     for one in automated:
         policy, read = _read(api, one, known)
         if policy and read:
-            place = Place(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
+            place = FindingPlace(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
             found.append(Running(one, policy, read.model, place))
     for own in inbound:
         if own.policy and own.config and not own.binding.is_disabled and not own.rests_for:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apis.lint.finding import Finding, Place, api_place, context_place
+from apis.lint.finding import Finding, FindingPlace, api_place, context_place
 from apis.lint.subject import Running, Subject
 from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
@@ -68,7 +68,7 @@ def _secrets(subject: Subject) -> Iterator[Finding]:
     for one in subject.secrets:
         if one.expires_at is None or not (one.is_expired or one.expires_soon):
             continue
-        place = Place(f"secret:{one.pk}", f"Shared secret {one.reference}", one.get_absolute_url())
+        place = FindingPlace(f"secret:{one.pk}", f"Shared secret {one.reference}", one.get_absolute_url())
         ends = f"{one.expires_at:%-d %B %Y}"
         if one.is_expired:
             yield Finding("secret-expired", place, f"should have been renewed by {ends}")
@@ -88,7 +88,7 @@ def _of_context(context: TlsContext, *, is_serving: bool) -> Iterator[Finding]:
         yield Finding("tls-version", place, text)
 
 
-def _of_certificate(context: TlsContext, place: Place, what: str) -> Iterator[Finding]:
+def _of_certificate(context: TlsContext, place: FindingPlace, what: str) -> Iterator[Finding]:
     try:
         facts = context.facts if what == "certificate" else context.trusted_facts
     except ValueError:

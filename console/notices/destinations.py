@@ -27,7 +27,7 @@ Type = Destination.Type
 
 
 @dataclass(frozen=True)
-class Place:
+class DestinationScope:
     """Where a destination is: in an environment, or of an organization and all below it."""
 
     organization: Organization
@@ -47,13 +47,19 @@ class Place:
             raise PermissionDenied("This needs the permission Manage alerts there.")
 
 
-def place_of(destination: Destination) -> Place:
-    return Place(destination.organization, destination.environment)
+def scope_of(destination: Destination) -> DestinationScope:
+    return DestinationScope(destination.organization, destination.environment)
 
 
 @transaction.atomic
 def create(
-    actor: User, place: Place, *, name: str, kind: str, url: str, sending: once.Sending | None = None
+    actor: User,
+    place: DestinationScope,
+    *,
+    name: str,
+    kind: str,
+    url: str,
+    sending: once.Sending | None = None,
 ) -> Destination:
     """A webhook's secret is in the row, to be shown once. Raises PermissionDenied, ValidationError."""
     place.require_editor(actor)
@@ -84,7 +90,7 @@ def create(
 @transaction.atomic
 def change(actor: User, destination: Destination, name: str, url: str, *, seen: str = "") -> None:
     """An empty `url` keeps the one that is there. Raises Changed, PermissionDenied, ValidationError."""
-    place_of(destination).require_editor(actor)
+    scope_of(destination).require_editor(actor)
     row = Destination.objects.select_for_update(of=("self",)).get(pk=destination.pk)
     check(seen, seen_of(row))
     before = facts(row)
@@ -100,7 +106,7 @@ def change(actor: User, destination: Destination, name: str, url: str, *, seen: 
 @transaction.atomic
 def renew_secret(actor: User, destination: Destination, sending: once.Sending | None = None) -> str:
     """The webhook's new secret, to be shown once; from now on it signs."""
-    place_of(destination).require_editor(actor)
+    scope_of(destination).require_editor(actor)
     if destination.type != Type.WEBHOOK:
         raise ValidationError("Only webhooks are signed.")
     row = Destination.objects.select_for_update(of=("self",)).get(pk=destination.pk)
@@ -116,7 +122,7 @@ def renew_secret(actor: User, destination: Destination, sending: once.Sending | 
 @transaction.atomic
 def delete(actor: User, destination: Destination) -> None:
     """With it goes what waits to be sent to it. Raises ValidationError while something uses it."""
-    place_of(destination).require_editor(actor)
+    scope_of(destination).require_editor(actor)
     used = uses([destination.pk]).get(destination.pk, [])
     if used:
         words = ", ".join(one.words for one in used[:5])
@@ -128,7 +134,7 @@ def delete(actor: User, destination: Destination) -> None:
 @transaction.atomic
 def send_test(actor: User, destination: Destination) -> Delivery:
     """Tried once. What was answered is in the row then."""
-    place_of(destination).require_editor(actor)
+    scope_of(destination).require_editor(actor)
     list(Destination.objects.select_for_update(of=("self",)).filter(pk=destination.pk))
     waiting = destination.deliveries.waiting().filter(kind="test").first()
     if waiting:

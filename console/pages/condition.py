@@ -10,7 +10,7 @@ from django.shortcuts import render
 from kombu.exceptions import OperationalError
 
 from console import background
-from console.background import Part
+from console.background import SystemPart
 from console.pages import parts
 from console.scope import NO_ROLE, Request
 from gateways.models import Gateway, Replica
@@ -88,7 +88,7 @@ ORDER = ("database", "valkey", "worker", "scheduler", "reader", "link", "front",
 
 @dataclass(frozen=True)
 class ExplainedPart:
-    part: Part
+    part: SystemPart
     words: Words
 
     @property
@@ -115,21 +115,21 @@ def system(request: Request) -> HttpResponse:
     return render(request, f"console/administration/{name}.html", context)
 
 
-def _told(found: Iterable[Part]) -> list[ExplainedPart]:
+def _told(found: Iterable[SystemPart]) -> list[ExplainedPart]:
     return [ExplainedPart(part, WORDS[part.name]) for part in found]
 
 
-def _closely(found: list[Part]) -> list[Part]:
+def _closely(found: list[SystemPart]) -> list[SystemPart]:
     """The workers apart from the scheduler: only when both work does the pulse, but a worker can be asked."""
     by_name = {part.name: part for part in found}
     pulse = by_name["worker"]
-    scheduler = Part("scheduler", pulse.state, pulse.since)
+    scheduler = SystemPart("scheduler", pulse.state, pulse.since)
     if not pulse.is_up and by_name["valkey"].is_up:
         if _some_worker_answers():
-            by_name["worker"] = Part("worker", "up")
+            by_name["worker"] = SystemPart("worker", "up")
         else:
-            by_name["worker"] = Part("worker", "none answers", pulse.since)
-            scheduler = Part("scheduler", "unknown: no worker answers")
+            by_name["worker"] = SystemPart("worker", "none answers", pulse.since)
+            scheduler = SystemPart("scheduler", "unknown: no worker answers")
     by_name["scheduler"] = scheduler
     return [by_name[name] for name in ORDER if name in by_name]
 

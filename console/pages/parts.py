@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 
 from console import database
-from console.background import NO_ANSWER, Part, asked, part
+from console.background import NO_ANSWER, SystemPart, asked, part
 from console.front import health
 from gateways.models import Replica
 
@@ -15,7 +15,7 @@ FRONT: Path = settings.HOME / "front"
 """The folder of the front that runs on this machine; elsewhere there is no such part."""
 
 
-def look() -> list[Part]:
+def look() -> list[SystemPart]:
     """Ask every part now. One that does not answer costs a second or two, never more."""
     has_database = database.answers()
     parts = [part("database", "up" if has_database else NO_ANSWER), *asked()]

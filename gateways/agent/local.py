@@ -74,7 +74,7 @@ class LocalReplica:
         self._seen: Stamps = {}
         self._said: frozenset[str] = frozenset()
         self._is_sound = True
-        self._files = files.Reader()
+        self._files = files.FolderReader()
         self._last_translation = LastTranslation()
         self._is_settled = True
 

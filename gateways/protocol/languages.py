@@ -204,7 +204,7 @@ def _automaton(expression: str, ignores_case: bool, is_widened: bool = False) ->
     """Raises Unsure."""
     if not is_widened:
         _check(expression)
-    reader = _Reader(list(_pieces(expression)), ignores_case)
+    reader = _ExpressionReader(list(_pieces(expression)), ignores_case)
     whole = reader.alternatives()
     if reader.is_there():
         raise Unsure
@@ -213,7 +213,7 @@ def _automaton(expression: str, ignores_case: bool, is_widened: bool = False) ->
     return made
 
 
-class _Reader:
+class _ExpressionReader:
     """Reads the pieces of an expression once, from left to right."""
 
     def __init__(self, pieces: list[str], ignores_case: bool) -> None:

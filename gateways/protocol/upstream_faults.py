@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from gateways.protocol.addresses import UpstreamAddress
-from gateways.protocol.upstream_hosts import is_ip, place_of
+from gateways.protocol.upstream_hosts import host_port_of, is_ip
 from gateways.protocol.upstream_settings import UpstreamSettings
 
 Found = tuple[tuple[str | int, ...], str]
@@ -39,7 +39,7 @@ def places(host: str, port: int, settings: UpstreamSettings) -> list[Where]:
     """Where the upstream runs: its hosts, or else what its address says."""
     if not settings.hosts:
         return [Where(host, port)]
-    read = ((place_of(one.address), one) for one in settings.hosts)
+    read = ((host_port_of(one.address), one) for one in settings.hosts)
     return [Where(at.host, at.port or port, one.weight, one.backup) for at, one in read]
 
 
@@ -47,7 +47,7 @@ def failover(port: int, settings: UpstreamSettings) -> Where | None:
     """Who takes over for an upstream at this port."""
     if settings.failover.address is None:
         return None
-    at = place_of(settings.failover.address)
+    at = host_port_of(settings.failover.address)
     return Where(at.host, at.port or port, takes_over=True)
 
 

@@ -31,7 +31,7 @@ _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/@]+)(?::([0-9]{1,5}))?")
 _STATUSES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 
 
-class Part(BaseModel):
+class SettingsModel(BaseModel):
     """camelCase outside, frozen, nothing unknown."""
 
     model_config = ConfigDict(
@@ -54,16 +54,16 @@ class Part(BaseModel):
 
 
 @lru_cache
-def _usual(kind: type[Part]) -> Part:
+def _usual(kind: type[SettingsModel]) -> SettingsModel:
     return kind()
 
 
-class Place(NamedTuple):
+class HostPort(NamedTuple):
     host: str
     port: int | None
 
 
-def place_of(text: str) -> Place:
+def host_port_of(text: str) -> HostPort:
     """Reads `host[:port]`, an IPv6 address in brackets. Raises ValueError."""
     found = _PLACE.fullmatch(text)
     if "://" in text:
@@ -74,7 +74,7 @@ def place_of(text: str) -> Place:
         port = port_of(urlsplit(f"//{text}"))
     except ValueError as error:
         raise ValueError(f'"{text}": {error}') from None
-    return Place(host.lower(), port)
+    return HostPort(host.lower(), port)
 
 
 def is_ip(host: str) -> bool:
@@ -92,11 +92,11 @@ def fault_at(field: str, reason: str) -> ValidationError:
 
 
 def _place(text: str) -> str:
-    place_of(text)
+    host_port_of(text)
     return text
 
 
-class Host(Part):
+class Host(SettingsModel):
     address: Annotated[str, AfterValidator(_place)] = Field(
         max_length=260,
         title="Host",
@@ -134,7 +134,7 @@ def _path_in_front(text: str | None) -> str | None:
     return text
 
 
-class Failover(Part):
+class Failover(SettingsModel):
     """Another upstream, of the same scheme, which is called and trusted by a name of its own."""
 
     address: Annotated[str, AfterValidator(_failover)] | None = Field(
@@ -165,7 +165,7 @@ class Failover(Part):
         return self
 
 
-class LoadBalancing(Part):
+class LoadBalancing(SettingsModel):
     algorithm: Literal["roundRobin", "leastRequest", "random", "consistentHash", "sticky"] = Field(
         "roundRobin",
         title="Algorithm",
@@ -270,7 +270,7 @@ def _status_range(text: str) -> str:
     return text
 
 
-class HealthCheck(Part):
+class HealthCheck(SettingsModel):
     kind: Literal["none", "http", "tcp"] = Field(
         "none",
         title="Ask hosts",
@@ -345,7 +345,7 @@ class HealthCheck(Part):
         return [(int(low), int(high or low) + 1) for low, _, high in parts]
 
 
-class OutlierDetection(Part):
+class OutlierDetection(SettingsModel):
     consecutive_errors: int | None = Field(
         None,
         ge=1,

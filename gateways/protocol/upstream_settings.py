@@ -16,14 +16,14 @@ from gateways.protocol.upstream_hosts import (
     Host,
     LoadBalancing,
     OutlierDetection,
-    Part,
+    SettingsModel,
     fault_at,
 )
 
 MOST_UNDER_WAY = 65_536
 
 
-class UpstreamTimeouts(Part):
+class UpstreamTimeouts(SettingsModel):
     connect_in_milliseconds: int | None = Field(
         None,
         ge=1,
@@ -56,7 +56,7 @@ Status = Annotated[int, Field(ge=400, le=599)]
 IDEMPOTENT: tuple[Method, ...] = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 
 
-class UpstreamRetries(Part):
+class UpstreamRetries(SettingsModel):
     most: int | None = Field(
         None,
         ge=0,
@@ -102,7 +102,7 @@ class UpstreamRetries(Part):
 Bound = Annotated[int | None, Field(ge=1, le=MOST_UNDER_WAY)]
 
 
-class UpstreamLimits(Part):
+class UpstreamLimits(SettingsModel):
     max_connections: Bound = Field(
         None, title="Connections", description="Requests beyond them wait for one of HTTP/1. Empty: no limit."
     )
@@ -122,7 +122,7 @@ class UpstreamLimits(Part):
     )
 
 
-class Dns(Part):
+class Dns(SettingsModel):
     refresh_in_seconds: int | None = Field(
         None,
         ge=1,
@@ -139,7 +139,7 @@ class Dns(Part):
 
 
 def _is_usual(value: Any) -> bool:
-    return bool(value.is_usual) if isinstance(value, Part) else not value
+    return bool(value.is_usual) if isinstance(value, SettingsModel) else not value
 
 
 def _folded(title: str, description: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _folded(title: str, description: str) -> dict[str, Any]:
 class UpstreamSettings(BaseModel):
     """All of it; each field is left out of documents where it is as it comes."""
 
-    model_config = Part.model_config
+    model_config = SettingsModel.model_config
 
     hosts: tuple[Host, ...] = Field(
         (),

@@ -20,14 +20,14 @@ import struct
 from pathlib import Path
 
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 
-PLACE = place.Place("shm-answers", "answers-1", "-answers")
+PLACE = shared_file.SharedFile("shm-answers", "answers-1", "-answers")
 MAGIC = b"GWANSWR1"
 HEADER = struct.Struct("=8sII16s32x64s")
 ENTRY = struct.Struct("=16sdII")
 BUCKETS, WAYS = 1024, 16
-BUCKET = place.LOCK_BYTES + WAYS * ENTRY.size
+BUCKET = shared_file.LOCK_BYTES + WAYS * ENTRY.size
 CELL = 8192
 INDEX = 4096
 CELLS = INDEX + BUCKETS * BUCKET
@@ -36,7 +36,7 @@ SIZE = CELLS + BUCKETS * WAYS * CELL
 
 def prepare(state: Path) -> None:
     """Makes the file unless a usable one is there. Raises OSError."""
-    PLACE.prepare(state, is_usable, lambda file: place.create(file, SIZE, CELLS, _fill))
+    PLACE.prepare(state, is_usable, lambda file: shared_file.create(file, SIZE, CELLS, _fill))
 
 
 def settings(state: Path) -> dict[str, Value]:
@@ -54,9 +54,9 @@ def settings(state: Path) -> dict[str, Value]:
 
 
 def is_usable(file: Path) -> bool:
-    return place.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, WAYS)
+    return shared_file.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, WAYS)
 
 
 def _fill(memory: mmap.mmap) -> None:
-    HEADER.pack_into(memory, 0, MAGIC, BUCKETS, WAYS, secrets.token_bytes(16), place.identity())
-    place.make_locks(memory, range(INDEX, CELLS, BUCKET))
+    HEADER.pack_into(memory, 0, MAGIC, BUCKETS, WAYS, secrets.token_bytes(16), shared_file.identity())
+    shared_file.make_locks(memory, range(INDEX, CELLS, BUCKET))

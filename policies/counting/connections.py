@@ -23,7 +23,7 @@ import struct
 from pathlib import Path
 
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 
 LUA = Path(__file__).with_name("connections.lua")
 MAGIC = b"GWSOCKS2"
@@ -37,7 +37,7 @@ SHARED = ENTRIES + (MOST_CONNECTIONS + 1) * ENTRY.size
 SIZE = SHARED + OWNER_COUNT * SHARED_ENTRY.size
 HEARD_MS = 10_000
 """For so long counts what others said last."""
-PLACE = place.Place("shm-sockets", "connections", "-sockets")
+PLACE = shared_file.SharedFile("shm-sockets", "connections", "-sockets")
 
 
 def path(state: Path) -> Path:
@@ -62,13 +62,13 @@ def settings(state: Path, *, shared_as: str = "") -> dict[str, Value]:
 
 def prepare(state: Path) -> None:
     """Makes the file unless a usable one is there. Raises OSError."""
-    PLACE.prepare(state, _is_usable, lambda file: place.create(file, SIZE, SIZE, _fill))
+    PLACE.prepare(state, _is_usable, lambda file: shared_file.create(file, SIZE, SIZE, _fill))
 
 
 def _is_usable(file: Path) -> bool:
-    return place.is_whole(file, HEADER, SIZE, MAGIC)
+    return shared_file.is_whole(file, HEADER, SIZE, MAGIC)
 
 
 def _fill(memory: mmap.mmap) -> None:
-    HEADER.pack_into(memory, 0, MAGIC, secrets.token_bytes(8), place.identity())
-    place.make_locks(memory, [HEADER.size])
+    HEADER.pack_into(memory, 0, MAGIC, secrets.token_bytes(8), shared_file.identity())
+    shared_file.make_locks(memory, [HEADER.size])

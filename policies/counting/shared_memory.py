@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 from policies.policy import Scope
 from policies.scripting.script import SHA256
 
@@ -51,7 +51,7 @@ HEADER = struct.Struct("=8sII8s40x64s")
 CELL = struct.Struct("=iiddIIIIIIii72s")
 EXCHANGED, CHANGED = 128, 2048
 """Places in page 0."""
-PLACE = place.Place("shm", "rate-limits")
+PLACE = shared_file.SharedFile("shm", "rate-limits")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def settings(scope: Scope, *, clusterizable: bool) -> dict[str, Value]:
 def files(policy: Path, scope: Scope, *, exposes: bool) -> list[Path]:
     """The files of a script that calls `over_quota`; `exposes` where callers are told their quota."""
     digest = [SHA256] if scope.shares_counts else []
-    return [*digest, place.LUA, COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
+    return [*digest, shared_file.LUA, COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
 
 
 def prepare(state: Path) -> None:
@@ -116,7 +116,7 @@ def prepare(state: Path) -> None:
     Call it before Envoy starts. It is harmless while one runs. `state`/shm becomes a link into memory
     where that has room, a folder otherwise. Raises OSError.
     """
-    PLACE.prepare(state, _is_usable, lambda file: place.create(file, SIZE, SIZE, _fill))
+    PLACE.prepare(state, _is_usable, lambda file: shared_file.create(file, SIZE, SIZE, _fill))
 
 
 def counters(state: Path) -> list[Counter]:
@@ -139,9 +139,9 @@ def _live(content: bytes, now: float) -> Iterator[Counter]:
 
 
 def _is_usable(file: Path) -> bool:
-    return place.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, CELLS)
+    return shared_file.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, CELLS)
 
 
 def _fill(memory: mmap.mmap) -> None:
-    HEADER.pack_into(memory, 0, MAGIC, BUCKETS, CELLS, secrets.token_bytes(8), place.identity())
-    place.make_locks(memory, range(PAGE, SIZE, PAGE))
+    HEADER.pack_into(memory, 0, MAGIC, BUCKETS, CELLS, secrets.token_bytes(8), shared_file.identity())
+    shared_file.make_locks(memory, range(PAGE, SIZE, PAGE))

@@ -117,12 +117,12 @@ def read(text: str) -> Schema:
     """Raises Wrong."""
     if len(text.encode()) > MOST_BYTES:
         raise Wrong(f"the schema has more than {MOST_BYTES // 1024} KB")
-    schema = _Reader(text).schema()
+    schema = _SchemaReader(text).schema()
     _check(schema)
     return schema
 
 
-class _Reader:
+class _SchemaReader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = self._split()

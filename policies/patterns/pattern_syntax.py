@@ -126,14 +126,14 @@ def parsed(pattern: str) -> Node:
     """Raises Unfit."""
     if len(pattern) > MOST_CHARACTERS:
         raise Unfit(f"has more than {MOST_CHARACTERS} characters")
-    reader = Reader(pattern)
+    reader = PatternReader(pattern)
     node = reader.alternatives()
     if reader.rest:
         raise Unfit(f'has a ")" too many at {reader.at + 1}')
     return node
 
 
-class Reader:
+class PatternReader:
     def __init__(self, text: str) -> None:
         self.text, self.at, self.depth = text, 0, 0
 

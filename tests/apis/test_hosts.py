@@ -8,7 +8,7 @@ from apis.rest.bodies import listener
 from apis.rules import upstream_uri
 from gateways.protocol.addresses import BadAddress, upstream_address
 from gateways.protocol.shared_storage import host_and_port, of_url
-from gateways.protocol.upstream_hosts import place_of
+from gateways.protocol.upstream_hosts import host_port_of
 from policies import catalog
 from policies.fields.hosts import is_host
 from policies.fields.urls import split
@@ -69,7 +69,7 @@ def test_what_programs_read_as_different_ports_is_none_anywhere(port: str) -> No
         upstream_address(f"http://host:{port}/x")
     with pytest.raises(ValueError, match="http"):
         split(f"http://host:{port}/x")
-    for read in (place_of, host_and_port):
+    for read in (host_port_of, host_and_port):
         with pytest.raises(ValueError, match="host"):
             read(f"host:{port}")
     with pytest.raises(ValueError, match="redis"):

@@ -31,16 +31,16 @@ _EXTENDED = frozenset(("paths", "responses", "callbacks", "webhooks"))
 
 
 @dataclass(frozen=True)
-class _Place:
+class _PathStep:
     """One step of a path, with those before it."""
 
-    before: "_Place | None"
+    before: "_PathStep | None"
     key: str | int
 
     @property
     def path(self) -> Path:
         found: list[str | int] = []
-        at: _Place | None = self
+        at: _PathStep | None = self
         while at is not None:
             found.append(at.key)
             at = at.before
@@ -50,7 +50,7 @@ class _Place:
 @dataclass(frozen=True)
 class _Found:
     value: dict[str, Any]
-    place: _Place | None
+    place: _PathStep | None
     base: str
 
     @property
@@ -153,12 +153,12 @@ class References:
 
     def _objects(self) -> Iterator[_Found]:
         """Every object of the document whose keys are OpenAPI's or JSON Schema's own."""
-        waiting: list[tuple[Any, _Place | None, str, bool]] = [(self.document, None, self.base, False)]
+        waiting: list[tuple[Any, _PathStep | None, str, bool]] = [(self.document, None, self.base, False)]
         has_ids = self.version in ("3.1", "3.2")
         while waiting:
             value, place, base, is_names = waiting.pop()
             if isinstance(value, list):
-                found = [(one, _Place(place, at), base, False) for at, one in enumerate(value)]
+                found = [(one, _PathStep(place, at), base, False) for at, one in enumerate(value)]
                 waiting.extend(one for one in found if isinstance(one[0], dict | list))
                 continue
             if has_ids and not is_names and isinstance(value.get("$id"), str):
@@ -170,9 +170,9 @@ class References:
                 if self._is_data(key, part, place, is_names):
                     continue
                 names = not is_names and key in _NAMES and isinstance(part, dict)
-                waiting.append((part, _Place(place, key), base, names))
+                waiting.append((part, _PathStep(place, key), base, names))
 
-    def _is_data(self, key: str, value: Any, place: _Place | None, is_names: bool) -> bool:
+    def _is_data(self, key: str, value: Any, place: _PathStep | None, is_names: bool) -> bool:
         if is_names:
             return key.startswith("x-") and place is not None and place.key in _EXTENDED
         if key == "examples" and (isinstance(value, list) or self.version == "2.0"):

@@ -33,7 +33,7 @@ class Store:
     trusted: list[bytes] = field(default_factory=list)
 
 
-class _Reader:
+class _StoreReader:
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
@@ -61,7 +61,7 @@ def read(content: bytes, passphrase: str) -> Store:
     digest = hashlib.sha1(passphrase.encode("utf-16-be") + _SALT + body).digest()  # noqa: S324 - as it is
     if not hmac.compare_digest(digest, told):
         raise StoreFault("passphrase", "the passphrase does not open the store, or the file is damaged.")
-    reader = _Reader(body)
+    reader = _StoreReader(body)
     reader.take(4)
     version, store = reader.number(), Store()
     for _ in range(reader.number()):
@@ -69,7 +69,7 @@ def read(content: bytes, passphrase: str) -> Store:
     return store
 
 
-def _entry(reader: _Reader, version: int, store: Store) -> None:
+def _entry(reader: _StoreReader, version: int, store: Store) -> None:
     tag, alias = reader.number(), reader.block(2).decode(errors="replace")
     reader.take(8)
     if tag == _SECRET:
@@ -93,7 +93,7 @@ def _few(count: int) -> int:
     return count
 
 
-def _certificate(reader: _Reader, version: int) -> bytes:
+def _certificate(reader: _StoreReader, version: int) -> bytes:
     kind = reader.block(2) if version == 2 else b"X.509"
     if kind != b"X.509":
         raise StoreFault(FIELD, "a certificate in it is not X.509.")
@@ -153,7 +153,7 @@ def _halves(salt: bytes) -> tuple[bytes, bytes]:
 
 def _parts(content: bytes) -> Iterator[tuple[int, bytes]]:
     """The values of DER that stand one after the other, each with its tag. Raises StoreFault."""
-    reader, left = _Reader(content), len(content)
+    reader, left = _StoreReader(content), len(content)
     while left > 0:
         tag, length, head = reader.number(1), reader.number(1), 2
         if length & 0x80:

@@ -7,7 +7,7 @@ from django import forms
 
 from console.forms.cards import Card
 from console.models import Environment, Organization, User
-from console.notices.destinations import URL_MOST, Place
+from console.notices.destinations import URL_MOST, DestinationScope
 from console.notices.models import Destination, MailServer
 from console.permissions import Permission
 
@@ -108,20 +108,20 @@ class NewDestinationForm(DestinationForm):
         if current is not None:
             self.initial.setdefault("place", str(current.pk))
 
-    def chosen(self) -> Place:
+    def chosen(self) -> DestinationScope:
         return self.places[self.cleaned_data["place"]][1]
 
 
-def _places(user: User) -> dict[str, tuple[str, Place]]:
+def _places(user: User) -> dict[str, tuple[str, DestinationScope]]:
     """Where the user may make one."""
     environments = Environment.objects.permitting(user, Permission.MANAGE_ALERTS).select_related(
         "organization"
     )
-    found: dict[str, tuple[str, Place]] = {}
+    found: dict[str, tuple[str, DestinationScope]] = {}
     for one in environments.order_by("organization__path", "name"):
-        found[str(one.pk)] = (f"{one.organization} / {one}", Place(one.organization, one))
+        found[str(one.pk)] = (f"{one.organization} / {one}", DestinationScope(one.organization, one))
     for own in Organization.objects.where(user, Permission.MANAGE_ALERTS).order_by("path"):
-        found[_key(own.pk)] = (f"{own}, every environment", Place(own))
+        found[_key(own.pk)] = (f"{own}, every environment", DestinationScope(own))
     return found
 
 

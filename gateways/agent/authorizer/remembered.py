@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.answers import memory
-from policies.memory.place import LOCK_BYTES
+from policies.memory.shared_file import LOCK_BYTES
 
 OWNER_DIED = 130
 EMPTY = bytes(memory.ENTRY.size)

@@ -5,7 +5,7 @@ import orjson
 from gateways.protocol.resources import RESOURCE, AnyResource, Snapshot
 
 
-class Reader:
+class SnapshotReader:
     """Remembers the last snapshot's resources: one that has not changed is the same object again.
 
     Checking a thousand APIs anew takes longer than all else that one changed policy needs.

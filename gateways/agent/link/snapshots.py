@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from gateways.agent.apply import Applier, StaleSnapshot
-from gateways.agent.link.snapshot_reader import Reader
+from gateways.agent.link.snapshot_reader import SnapshotReader
 from gateways.protocol.faults import dotted, explained
 from gateways.protocol.messages import Ack
 
@@ -24,7 +24,7 @@ class Intake:
         self._gateway_id = gateway_id
         self._replica_id = replica_id
         self._lock = threading.Lock()
-        self._reader = Reader()
+        self._reader = SnapshotReader()
 
     def restore(self) -> None:
         """Bring into force what ran last."""

@@ -38,20 +38,20 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Part:
+class Peer:
     """Whom a cluster leads to: HOST:PORT, and the API's service, "" where a policy asks there."""
 
     address: str
     service: str = ""
 
 
-NOBODY = Part("")
+NOBODY = Peer("")
 
 
 class Player:
     """`parts` are by the names of clusters; `standing` are answers from the beginning on."""
 
-    def __init__(self, folder: Path, parts: Mapping[str, Part], standing: Sequence[Played] = ()) -> None:
+    def __init__(self, folder: Path, parts: Mapping[str, Peer], standing: Sequence[Played] = ()) -> None:
         self._parts = parts
         self._standing = standing
         self._answers: Sequence[Played] = ()

@@ -18,7 +18,7 @@ from gateways.agent.rehearsal.caller import Heard, call
 from gateways.agent.rehearsal.isolated import UPSTREAMS, entrance, isolated
 from gateways.agent.rehearsal.marks import MarkingCompiler
 from gateways.agent.rehearsal.played_documents import PlayedDocuments
-from gateways.agent.rehearsal.player import NOBODY, Part, Player
+from gateways.agent.rehearsal.player import NOBODY, Peer, Player
 from gateways.agent.rehearsal.veil import Veil
 from gateways.agent.rehearsal.verdicts import Absent, Facts
 from gateways.agent.settings import Proxying
@@ -233,10 +233,10 @@ def _without_its_door(gateway: ir.Gateway) -> ir.Gateway:
     return replace(gateway, probe_port=None, uses_proxy_protocol=False)
 
 
-def _parts(apis: Sequence[CompiledApi]) -> dict[str, Part]:
+def _parts(apis: Sequence[CompiledApi]) -> dict[str, Peer]:
     """The upstreams to play, by the names of their clusters; those that policies ask belong to no service."""
     return {
-        name: Part(_shown(cluster), compiled.services.get(name, ""))
+        name: Peer(_shown(cluster), compiled.services.get(name, ""))
         for compiled in apis
         for name, cluster in compiled.clusters.items()
     }

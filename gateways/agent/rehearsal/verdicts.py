@@ -9,7 +9,7 @@ from typing import Any
 
 from gateways.agent.rehearsal import marks, routing
 from gateways.agent.rehearsal.caller import Heard
-from gateways.agent.rehearsal.player import Noted, Part
+from gateways.agent.rehearsal.player import Noted, Peer
 from gateways.agent.traffic.failures import failure
 from gateways.agent.traffic.labels import NativeRefusal, catalog_refusals
 from gateways.agent.translate import ir
@@ -44,7 +44,7 @@ class Facts:
 
     heard: Heard
     told: Mapping[str, Any] = field(default_factory=dict)
-    noted: Sequence[tuple[Noted, Part]] = ()
+    noted: Sequence[tuple[Noted, Peer]] = ()
     said: tuple[str, ...] = ()
 
     @cached_property
@@ -250,7 +250,7 @@ def _why(facts: Facts) -> str:
     return facts.words or facts.reason or facts.details
 
 
-def _sent(noted: Noted, part: Part) -> Sent:
+def _sent(noted: Noted, part: Peer) -> Sent:
     plain = {
         "upstream": part.address or noted.cluster,
         "service": part.service,

@@ -153,7 +153,7 @@ class _File:
     pieces: tuple[Piece, ...]
 
 
-class Reader:
+class FolderReader:
     """Reads a folder again and again: of files that have not changed nothing, of one that has the documents
     that have.
     """
@@ -187,7 +187,7 @@ class Reader:
 
 def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     """The same, once."""
-    return Reader(environ).load(folder)
+    return FolderReader(environ).load(folder)
 
 
 def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:

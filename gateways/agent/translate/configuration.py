@@ -127,7 +127,7 @@ class AcmeChallenges(r.Model):
         return {"challenges": tuple((one.token, one.answer) for one in self.challenges)}
 
 
-class Part(Protocol):
+class ConfigurationSection(Protocol):
     """The model of what stands under one name."""
 
     def to_ir(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class Part(Protocol):
     def model_validate(cls, obj: Any) -> Self: ...
 
 
-_PARTS: dict[str, type[Part]] = {
+_PARTS: dict[str, type[ConfigurationSection]] = {
     "acmeChallenges": AcmeChallenges,
     "circuitBreaker": CircuitBreaker,
     "defaultTLS": DefaultTls,

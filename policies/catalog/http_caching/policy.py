@@ -15,7 +15,7 @@ from policies.expression import lua, nodes
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
 from policies.fields.headers import RequestHeaderName
-from policies.memory import place
+from policies.memory import shared_file
 from policies.policy import (
     TYPE_URL,
     Category,
@@ -40,8 +40,8 @@ KEPT = f"#[[{', '.join(map(str, STATUSES))}] contains attributes.statusCode]"
 _RULES, _ANSWER, _LOOKUP, _CAPTURE = (
     Path(__file__).with_name(name) for name in ("rules.lua", "answer.lua", "lookup.lua", "capture.lua")
 )
-_FILES = [place.LUA, *store.LUA, _RULES, _ANSWER]
-_SHARED_FILES = [SHA256, place.LUA, *store.LUA, shared.LUA, _RULES, _ANSWER]
+_FILES = [shared_file.LUA, *store.LUA, _RULES, _ANSWER]
+_SHARED_FILES = [SHA256, shared_file.LUA, *store.LUA, shared.LUA, _RULES, _ANSWER]
 _PATHS = frozenset(("attributes.requestPath", "attributes.requestUri"))
 _QUERIES = frozenset(("attributes.queryParams", "attributes.queryString", "attributes.requestUri"))
 _WRITES = frozenset(("POST", "PUT", "PATCH", "DELETE"))

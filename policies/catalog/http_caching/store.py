@@ -28,7 +28,7 @@ from pathlib import Path
 
 from policies.catalog.http_caching import shared
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 
 LUA = [Path(__file__).with_name(name) for name in ("file.lua", "store.lua")]
 MAGIC = b"GWCACHE2"
@@ -43,7 +43,7 @@ NEXTS = ENTRIES + (MOST_ENTRIES + 1) * 128
 TOLD = -(-(NEXTS + (MOST_BLOCKS + 1) * 4) // PAGE) * PAGE
 DATA = TOLD + shared.SIZE
 SIZE = DATA + LIMIT
-MEMORY = place.Place("shm-cache", "answers", "-cache")
+MEMORY = shared_file.SharedFile("shm-cache", "answers", "-cache")
 DISK = Path("cache", "answers")
 
 
@@ -75,7 +75,7 @@ def prepare(state: Path) -> None:
     What is in memory begins anew, unless an Envoy runs that uses it: its threads would not use the same
     file, and what one of them is told to forget the others would still give.
     """
-    MEMORY.prepare(state, lambda file: is_usable(file) and place.is_mapped(file), _create)
+    MEMORY.prepare(state, lambda file: is_usable(file) and shared_file.is_mapped(file), _create)
     kept = path(state, persists=True)
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_usable(kept):
@@ -83,17 +83,17 @@ def prepare(state: Path) -> None:
 
 
 def is_usable(file: Path) -> bool:
-    return place.is_whole(file, HEADER, SIZE, MAGIC, None, MOST_ENTRIES)
+    return shared_file.is_whole(file, HEADER, SIZE, MAGIC, None, MOST_ENTRIES)
 
 
 def _create(file: Path) -> None:
-    place.create(file, SIZE, PAGE, _fill)
+    shared_file.create(file, SIZE, PAGE, _fill)
 
 
 def _fill(memory: mmap.mmap) -> None:
     blocks = min(LIMIT, _memory_bytes() // 8) // BLOCK
-    HEADER.pack_into(memory, 0, MAGIC, blocks, MOST_ENTRIES, secrets.token_bytes(8), place.identity())
-    place.make_locks(memory, [HEADER.size])
+    HEADER.pack_into(memory, 0, MAGIC, blocks, MOST_ENTRIES, secrets.token_bytes(8), shared_file.identity())
+    shared_file.make_locks(memory, [HEADER.size])
 
 
 def _memory_bytes() -> int:

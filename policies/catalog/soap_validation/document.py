@@ -88,10 +88,10 @@ def read(text: str, document: str = "") -> Node:
     """The root. Raises Wrong."""
     if len(text.encode(errors="replace")) > MOST_BYTES:
         raise Wrong(f"the document has more than {MOST_BYTES // 1024} KB")
-    return _Reader(document).root(text.removeprefix("\ufeff"))
+    return _XmlReader(document).root(text.removeprefix("\ufeff"))
 
 
-class _Reader:
+class _XmlReader:
     def __init__(self, document: str) -> None:
         self.document = document
         self.parser = expat.ParserCreate(namespace_separator=" ")

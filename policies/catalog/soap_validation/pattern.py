@@ -8,8 +8,8 @@ from policies.patterns.pattern_syntax import (
     Alternatives,
     Edge,
     Node,
+    PatternReader,
     Ranges,
-    Reader,
     Sequence,
     Unfit,
     category,
@@ -54,14 +54,14 @@ def automaton(patterns: tuple[str, ...]) -> Automaton:
 def _parsed(pattern: str) -> Node:
     if len(pattern) > MOST_CHARACTERS:
         raise Unfit(f"has more than {MOST_CHARACTERS} characters")
-    reader = _Reader(pattern)
+    reader = _XsdPatternReader(pattern)
     node = reader.alternatives()
     if reader.rest:
         raise Unfit(f'has a ")" too many at {reader.at + 1}')
     return node
 
 
-class _Reader(Reader):
+class _XsdPatternReader(PatternReader):
     """`^` and `$` are themselves, nothing looks around, and every repetition takes what it can."""
 
     def atom(self) -> Node:

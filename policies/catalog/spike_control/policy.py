@@ -8,14 +8,14 @@ from pydantic import Field
 from policies.catalog.spike_control import spikes
 from policies.catalog.spike_control.admitted import Spikes
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, Script
 from policies.scripting.script import script
 from policies.traits import Limit
 
 NAME = "spike-control"
 HOUR_MS = 3_600_000
-_FILES = [place.LUA, *(Path(__file__).with_name(name) for name in ("spike.lua", "policy.lua"))]
+_FILES = [shared_file.LUA, *(Path(__file__).with_name(name) for name in ("spike.lua", "policy.lua"))]
 _HEADERS = Path(__file__).with_name("headers.lua")
 _FAULT = TYPE_URL + "envoy.extensions.filters.http.fault.v3.HTTPFault"
 

@@ -23,7 +23,7 @@ import struct
 from pathlib import Path
 
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 
 MAGIC = b"GWSPIKE1"
 PAGE = 4096
@@ -37,7 +37,7 @@ ADMITTED_AT, SHARED, RING = 136, struct.Struct("=d8sdI"), 256
 SHARED_AT = 144
 HEARD_MS = 2000
 """For so long counts what others said last."""
-PLACE = place.Place("spikes", "spikes", "-spikes")
+PLACE = shared_file.SharedFile("spikes", "spikes", "-spikes")
 
 
 def path(state: Path) -> Path:
@@ -58,13 +58,13 @@ def settings(state: Path, *, shared_as: str = "") -> dict[str, Value]:
 
 def prepare(state: Path) -> None:
     """Makes the file unless a usable one is there. Raises OSError."""
-    PLACE.prepare(state, _is_usable, lambda file: place.create(file, SIZE, SIZE, _fill))
+    PLACE.prepare(state, _is_usable, lambda file: shared_file.create(file, SIZE, SIZE, _fill))
 
 
 def _is_usable(file: Path) -> bool:
-    return place.is_whole(file, HEADER, SIZE, MAGIC)
+    return shared_file.is_whole(file, HEADER, SIZE, MAGIC)
 
 
 def _fill(memory: mmap.mmap) -> None:
-    HEADER.pack_into(memory, 0, MAGIC, secrets.token_bytes(8), place.identity())
-    place.make_locks(memory, (LOCK_OF_SLOTS, *range(PAGE, SIZE, SLOT_PAGES * PAGE)))
+    HEADER.pack_into(memory, 0, MAGIC, secrets.token_bytes(8), shared_file.identity())
+    shared_file.make_locks(memory, (LOCK_OF_SLOTS, *range(PAGE, SIZE, SLOT_PAGES * PAGE)))

@@ -8,13 +8,13 @@ from pydantic import Field
 from policies.counting import connections
 from policies.counting.opened import Connections
 from policies.expression.lua import Value
-from policies.memory import place
+from policies.memory import shared_file
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
 
 NAME = "websocket-connection-limit"
 MOST = 10_000
-_FILES = [place.LUA, connections.LUA, Path(__file__).with_name("policy.lua")]
+_FILES = [shared_file.LUA, connections.LUA, Path(__file__).with_name("policy.lua")]
 _UPGRADE = {
     "single_predicate": {
         "input": {

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateways.agent.envoy.candidate import compiled
-from gateways.agent.link.snapshot_reader import Reader
+from gateways.agent.link.snapshot_reader import SnapshotReader
 from gateways.agent.settings import Proxying
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate import ir
@@ -68,7 +68,7 @@ def of_key(apis: Sequence[ir.Api]) -> dict[tuple[str, str], ir.Api]:
 
 
 def test_unchanged_resources_are_the_same_objects() -> None:
-    reader = Reader()
+    reader = SnapshotReader()
     before = reader.read(body(resources()))
 
     after = reader.read(body(resources(APIS.replace('value: "1"', 'value: "2"'))))
@@ -84,12 +84,12 @@ def test_unchanged_resources_are_the_same_objects() -> None:
 )
 def test_what_cannot_be_read_is_refused(broken: bytes) -> None:
     with pytest.raises(ValidationError):
-        Reader().read(broken)
+        SnapshotReader().read(broken)
 
 
 def test_a_fault_is_located_in_the_whole() -> None:
     with pytest.raises(ValidationError) as refused:
-        Reader().read(body(resources()).replace(b"http://store:1", b'x", "no": "'))
+        SnapshotReader().read(body(resources()).replace(b"http://store:1", b'x", "no": "'))
 
     assert refused.value.errors()[0]["loc"][:2] == ("resources", 2)
 

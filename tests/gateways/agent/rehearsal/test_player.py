@@ -9,10 +9,10 @@ import pytest
 
 from gateways.agent.host.sockets import address
 from gateways.agent.rehearsal.isolated import CLUSTER_HEADER, UPSTREAMS
-from gateways.agent.rehearsal.player import Part, Player
+from gateways.agent.rehearsal.player import Peer, Player
 from gateways.protocol.rehearsal import Played
 
-PARTS = {"orders": Part("orders.example:80", "backend"), "keys": Part("issuer.example:443")}
+PARTS = {"orders": Peer("orders.example:80", "backend"), "keys": Peer("issuer.example:443")}
 STANDING = (Played(upstream="issuer.example:443", path="/jwks", body="{}"),)
 
 

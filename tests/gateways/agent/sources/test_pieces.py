@@ -64,7 +64,7 @@ def test_of_a_folder_only_what_changed_is_read_again(tmp_path: Path) -> None:
     broken.write_text("kind: Secret\n")
     for path in (several, other, broken):
         os.utime(path, (1_000_000_000, 1_000_000_000))
-    reader = files.Reader({})
+    reader = files.FolderReader({})
     before = {one.resource.metadata.name: one.resource for one in reader.load(tmp_path).documents}
 
     several.write_text("\n# a line more\n---\n" + "---\n".join((secret("a"), secret("b", "y"), secret("c"))))
@@ -80,7 +80,7 @@ def test_of_a_folder_only_what_changed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_twice_in_a_moment_is_read_each_time(tmp_path: Path) -> None:
-    path, reader = tmp_path / "a.yaml", files.Reader({})
+    path, reader = tmp_path / "a.yaml", files.FolderReader({})
     for word in ("1", "2", "3"):
         path.write_text(secret("a", word))
         now = path.stat().st_mtime_ns

@@ -23,7 +23,7 @@ class Unusable(OSError):
 
 
 @dataclass(frozen=True)
-class Place:
+class SharedFile:
     """`folder`, in the state folder, is a link into memory where that has room, and a folder otherwise.
 
     Each file has a folder of its own: one that does not fit into memory takes no other with it.
