@@ -17,7 +17,7 @@ from analytics.ranges import Range
 from apis import resource_names
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
-from apis.traffic import Calls
+from apis.traffic import ApplicationCalls
 from gateways.protocol.failures import CUT
 
 FAILED = f"(status >= 400 OR status = 0 OR failure = '{CUT}')"
@@ -106,7 +106,7 @@ def _asked(sql: str, over: Range, **known: Any) -> list[tuple[Any, ...]]:
         return rows
 
 
-def troubles(calls: Calls, over: Range, limit: int) -> list[Trouble]:
+def troubles(calls: ApplicationCalls, over: Range, limit: int) -> list[Trouble]:
     """What failed, the most frequent first."""
     sql = f"""
         SELECT api_id, status, policy, policy_check, failure, sum(requests)
@@ -120,7 +120,7 @@ def troubles(calls: Calls, over: Range, limit: int) -> list[Trouble]:
     ]
 
 
-def recent(calls: Calls, over: Range, limit: int, *, failed: bool = False) -> list[Sample]:
+def recent(calls: ApplicationCalls, over: Range, limit: int, *, failed: bool = False) -> list[Sample]:
     """The newest calls that were kept as they were."""
     theirs = Q(application=calls.label) | Q(application=calls.name, time__gte=calls.since)
     found = Sample.objects.filter(theirs, api__in=calls.apis, time__gte=over.start, time__lt=over.end)
@@ -129,12 +129,12 @@ def recent(calls: Calls, over: Range, limit: int, *, failed: bool = False) -> li
     return list(found.select_related("api__asset").order_by("-time")[:limit])
 
 
-def used(calls: Calls, periods: Sequence[timedelta], refusers: Collection[str]) -> list[int]:
+def used(calls: ApplicationCalls, periods: Sequence[timedelta], refusers: Collection[str]) -> list[int]:
     """How many requests none of these policies refused in each of these times up to now."""
     return [_passed(calls, period, refusers) for period in periods]
 
 
-def _passed(calls: Calls, period: timedelta, refusers: Collection[str]) -> int:
+def _passed(calls: ApplicationCalls, period: timedelta, refusers: Collection[str]) -> int:
     seconds = int(period.total_seconds())
     over = ranges.recent(seconds) if seconds <= BY_WINDOWS else ranges.last(period)
     sql = f"""

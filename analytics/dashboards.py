@@ -10,7 +10,7 @@ from analytics import calls, queries, upstreams
 from analytics.bars import bars
 from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
 from analytics.models import Sample
-from analytics.queries import Asked, Whose
+from analytics.queries import UpstreamCalls, Whose
 from analytics.ranges import Range
 from apis.deployment import brought
 from apis.failing import Failed
@@ -112,7 +112,7 @@ def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
 
 
 def of_api(
-    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: Asked | None = None
+    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: UpstreamCalls | None = None
 ) -> dict[str, Any]:
     """The dashboard of one API, or of what one of its upstreams was asked. `samples_of` is a status class,
     "violations", "failed", "observed", or "" for all; `request_id` asks for one request, whenever it was.
@@ -214,7 +214,7 @@ def numbers(over: Range, points: Sequence[Figures], charts: Mapping[str, Any]) -
 
 
 def samples(
-    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: Asked | None = None
+    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: UpstreamCalls | None = None
 ) -> list[Sample]:
     """The newest requests that were kept as they were."""
     found = Sample.objects.filter(api=api).order_by("-time")

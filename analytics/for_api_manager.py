@@ -9,7 +9,7 @@ from analytics import calls, conditions, queries
 from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Calls, Held, Measure, Observed, Recent, Resource, Traffic
+from apis.traffic import ApplicationCalls, Held, Measure, Observed, Recent, Resource, Traffic
 from console.models import Environment
 
 MOST_RECENT = 10
@@ -75,5 +75,5 @@ def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
     return {pk: Traffic(*counts) for pk, counts in found.items()}
 
 
-def used(of: Calls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
+def used(of: ApplicationCalls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
     return calls.used(of, [timedelta(milliseconds=one) for one in periods_ms], refusers)

@@ -24,20 +24,20 @@ from analytics.grains import (
 from analytics.models import Sample
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
-from apis.traffic import Calls, Measure
+from apis.traffic import ApplicationCalls, Measure
 from console.models import Environment
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
 
 
-class Asked(NamedTuple):
+class UpstreamCalls(NamedTuple):
     """Of one of an API's upstreams, by its Service's name."""
 
     api: int
     service: str
 
 
-Whose = Iterable[int] | Environment | Calls | Asked
+Whose = Iterable[int] | Environment | ApplicationCalls | UpstreamCalls
 """The ids of APIs, or all that an environment had, those of APIs that were deleted since among it; what
 one application called, or one upstream was asked.
 """
@@ -71,7 +71,7 @@ def had_traffic(whose: Whose, over: Range) -> bool:
 
 def requests(whose: Whose, over: Range) -> int:
     """How many, at less cost than all figures."""
-    is_counted = not isinstance(whose, Environment | Calls | Asked)
+    is_counted = not isinstance(whose, Environment | ApplicationCalls | UpstreamCalls)
     source = sources.rows(COUNTS, over) if is_counted else _traffic(whose, over)
     ((count,),) = ask(f"SELECT sum(requests) FROM {source}", whose, over)
     return int(count or 0)
@@ -123,7 +123,7 @@ def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int
     return [api for is_busy, api in found if is_busy], [api for is_busy, api in found if not is_busy]
 
 
-def by_api(whose: Iterable[int] | Calls, over: Range) -> dict[int, Figures]:
+def by_api(whose: Iterable[int] | ApplicationCalls, over: Range) -> dict[int, Figures]:
     """Of every API that had requests, without the upstream's latencies."""
     histograms = "histogram_sum(total), NULL"
     source = sources.whole(TRAFFIC, over, _mine(whose))
@@ -155,7 +155,7 @@ def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
     return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
 
 
-def breakdowns(whose: Iterable[int] | Asked, over: Range) -> dict[str, list[Share]]:
+def breakdowns(whose: Iterable[int] | UpstreamCalls, over: Range) -> dict[str, list[Share]]:
     """{"method" | "status" | "replica_id" | "route": parts, largest first}.
 
     Each histogram is added up once, in what has all labels in common, before it counts for each of them.
@@ -330,9 +330,9 @@ def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.row
 
 def _mine(whose: Whose) -> str:
     """The condition for the rows of these APIs, or of those of the environment, application or upstream."""
-    if isinstance(whose, Calls):
+    if isinstance(whose, ApplicationCalls):
         return sources.OF_APPLICATION
-    if isinstance(whose, Asked):
+    if isinstance(whose, UpstreamCalls):
         return sources.OF_SERVICE
     return sources.OF_ENVIRONMENT if isinstance(whose, Environment) else sources.OF_APIS
 
@@ -340,9 +340,9 @@ def _mine(whose: Whose) -> str:
 def _parameters(whose: Whose) -> dict[str, Any]:
     if isinstance(whose, Environment):
         return {"environment": whose.pk}
-    if isinstance(whose, Asked):
+    if isinstance(whose, UpstreamCalls):
         return {"apis": [whose.api], "service": whose.service}
-    if isinstance(whose, Calls):
+    if isinstance(whose, ApplicationCalls):
         return {"apis": list(whose.apis), "label": whose.label, "name": whose.name, "since": whose.since}
     return {"apis": list(whose)}
 

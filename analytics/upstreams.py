@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analytics import queries
 from analytics.figures import Figures
-from analytics.queries import Asked
+from analytics.queries import UpstreamCalls
 from analytics.ranges import Range
 from apis import resource_names
 from apis.models import ApiInstance
@@ -49,11 +49,11 @@ def rows(api: ApiInstance, over: Range) -> list[UpstreamTraffic]:
     ]
 
 
-def chosen(api: ApiInstance, key: str) -> Asked | None:
+def chosen(api: ApiInstance, key: str) -> UpstreamCalls | None:
     """The upstream that an address names."""
     if not _KEY.fullmatch(key):
         return None
-    return Asked(api.pk, OTHER if key == "other" else resource_names.of_upstream(api.pk, key))
+    return UpstreamCalls(api.pk, OTHER if key == "other" else resource_names.of_upstream(api.pk, key))
 
 
 def _titles(api: ApiInstance) -> dict[str, str]:

@@ -10,7 +10,7 @@ from analytics.models import Sample
 from analytics.ranges import Range
 from apis.contracts.models import Application
 from apis.models import ApiInstance
-from apis.traffic import Calls
+from apis.traffic import ApplicationCalls
 from policies.traits import Explained
 
 TROUBLES, RECENT = 12, 20
@@ -39,7 +39,7 @@ class FailedCalls:
 
 def of_application(application: Application, apis: list[ApiInstance], over: Range) -> dict[str, Any]:
     """`apis` are those of its contracts that whoever looks may see."""
-    mine = Calls.of(application, [one.pk for one in apis])
+    mine = ApplicationCalls.of(application, [one.pk for one in apis])
     points = queries.series(mine, over)
     by_id = {one.pk: one for one in apis}
     now = add(points)

@@ -108,7 +108,7 @@ def _usage(
     return render(request, page, context)
 
 
-def _kept(request: Request, asked: queries.Asked | None) -> dict[str, Any]:
+def _kept(request: Request, asked: queries.UpstreamCalls | None) -> dict[str, Any]:
     """Which upstream alone the page shows, and how its links say so."""
     if asked is None:
         return {"asked": "", "kept": ""}

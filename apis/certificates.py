@@ -28,7 +28,7 @@ _HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}")
 
 
 @dataclass(frozen=True)
-class Facts:
+class CertificateFacts:
     """Of the first certificate of a chain; `names` are the hosts and addresses that it is good for."""
 
     subject: str
@@ -58,10 +58,10 @@ class Facts:
 
 
 @lru_cache(maxsize=1024)
-def read(pem: str) -> Facts:
+def read(pem: str) -> CertificateFacts:
     """`fingerprint` is the SHA-256 of the certificate, in hex. Raises ValueError for what is none."""
     certificate = x509.load_pem_x509_certificates(pem.encode())[0]
-    return Facts(
+    return CertificateFacts(
         subject=_named(certificate.subject),
         issuer=_named(certificate.issuer),
         names=tuple(_names(certificate)),

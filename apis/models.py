@@ -209,12 +209,12 @@ class TlsContext(models.Model):
         return self.group_id or self.environment_id
 
     @property
-    def facts(self) -> certificates.Facts | None:
+    def facts(self) -> certificates.CertificateFacts | None:
         """What its certificate says, if it has one."""
         return certificates.read(self.certificate) if self.certificate else None
 
     @property
-    def trusted_facts(self) -> certificates.Facts | None:
+    def trusted_facts(self) -> certificates.CertificateFacts | None:
         """What the first CA that it trusts says."""
         return certificates.read(self.trusted_ca) if self.trusted_ca else None
 

@@ -83,7 +83,7 @@ class Recent:
 
 
 @dataclass(frozen=True)
-class Calls:
+class ApplicationCalls:
     """Of one application to these APIs: what is counted by its label, and what gateways of the release before
     counted by its name. Of the latter, what was called before `since` may be another application's.
     """
@@ -129,7 +129,7 @@ class Source(Protocol):
     def of_applications(self, names: Mapping[int, str], /) -> Mapping[int, Traffic]: ...
 
     def used(
-        self, calls: Calls, periods_ms: Sequence[int], refusers: Collection[str], /
+        self, calls: ApplicationCalls, periods_ms: Sequence[int], refusers: Collection[str], /
     ) -> Sequence[int]: ...
 
 
@@ -212,6 +212,6 @@ def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
     return {pk: found for source in _sources for pk, found in source.of_applications(names).items()}
 
 
-def used(calls: Calls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
+def used(calls: ApplicationCalls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
     """How many requests came past these policies in each of these times up to now; none without figures."""
     return [count for source in _sources for count in source.used(calls, periods_ms, refusers)]

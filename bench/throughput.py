@@ -66,7 +66,7 @@ class Contender:
 
 
 @dataclass
-class Found:
+class ProxyResult:
     """Of one proxy in all rounds. `costs` is processor time for each request, in microseconds."""
 
     loads: list[Load] = field(default_factory=list)
@@ -86,14 +86,14 @@ class Found:
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     cores = Cores.of_this_machine()
     seconds = 2 if quick else 6
-    found: dict[str, Found] = {}
+    found: dict[str, ProxyResult] = {}
     for number in range(rounds):
         # Each round with new processes: one that lies badly in memory is slower by a tenth all its life.
         with _contenders(folder / str(number), cores) as contenders:
             for one in contenders:
                 _check(one)
                 one.load(1, CONNECTIONS, cores.rest)
-                found.setdefault(one.name, Found())
+                found.setdefault(one.name, ProxyResult())
             # Every other round backwards, so that nobody always follows the same neighbour.
             for one in contenders if number % 2 == 0 else reversed(contenders):
                 report.progress(f"round {number + 1} of {rounds}: {one.name}")
@@ -102,7 +102,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     report.tell("throughput", title, _rows(found), quick=quick, rounds=rounds, seconds=seconds)
 
 
-def _rows(found: Mapping[str, Found]) -> list[Mapping[str, Any]]:
+def _rows(found: Mapping[str, ProxyResult]) -> list[Mapping[str, Any]]:
     middle = {name: load.middle(one.loads) for name, one in found.items()}
     bare = middle["Envoy"].requests_per_second
     logging = middle["Envoy, our access log"].requests_per_second

@@ -29,7 +29,7 @@ from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.acme_client import CertificateOrder, CertificateRefused
 from apis.secret_groups.models import Secret, SecretGroup
-from apis.secret_groups.reading.asked import Asked
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from console import audit
 from console.models import AuditEntry, Environment, User
 from gateways.models import Ack, Gateway
@@ -125,9 +125,11 @@ def _try(source: AcmeSource) -> None:
             raise CertificateRefused(
                 f"{source.directory} is not one of GATEWRIGHT_ACME_DIRECTORIES any more."
             )
-        asking = acme_client.Asking(source.account, partial(_serve, source), partial(_keep_account, source))
+        asking = acme_client.Applicant(
+            source.account, partial(_serve, source), partial(_keep_account, source)
+        )
         chain, key = acme_client.obtain(wanted, asking)
-        asked = Asked("keystore", "PEM", {"certificate": chain.encode(), "key": key.encode()})
+        asked = UploadedSecret("keystore", "PEM", {"certificate": chain.encode(), "key": key.encode()})
         material = secrets.read(asked)
         _keep(source, material)
     except (CertificateRefused, ValidationError, Http404) as error:

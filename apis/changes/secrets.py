@@ -21,8 +21,8 @@ from apis.rules.secret_names import name_faults
 from apis.secret_groups import shared
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading import process
-from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import StoreFault
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check as check_version
@@ -42,10 +42,10 @@ class Material:
     told: Mapping[str, Any]
 
 
-def read(asked: Asked, told: Mapping[str, Any] | None = None) -> Material:
+def read(asked: UploadedSecret, told: Mapping[str, Any] | None = None) -> Material:
     """`told` is kept beside what the files say, such as their names. Takes seconds at most; no lock is held.
 
-    Raises ValidationError by the field of `Asked`.
+    Raises ValidationError by the field of `UploadedSecret`.
     """
     if asked.type not in Secret.STORES or (asked.kind == Secret.Kind.CERTIFICATE and asked.type != "PEM"):
         kinds = "PEM" if asked.kind == Secret.Kind.CERTIFICATE else ", ".join(Secret.STORES)

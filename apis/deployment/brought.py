@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from apis.deployment.diff import Difference, Together
+from apis.deployment.diff import RevisionDifference, RevisionDifferences
 from apis.deployment.shown_entries import ShownEntry, as_shown
 from apis.history import FieldChange
 from apis.models import ApiInstance
@@ -31,7 +31,7 @@ class Why:
     carried: Sequence[Brought]
     changes: list[ShownEntry]
     revision: Revision | None
-    differences: Together
+    differences: RevisionDifferences
 
     @property
     def words(self) -> str:
@@ -73,7 +73,7 @@ class Why:
         return [f"{one.entry.actor_name} {one.sentence}" for one in self.changes]
 
     @property
-    def difference(self) -> Difference | None:
+    def difference(self) -> RevisionDifference | None:
         """Between what the gateway was to run and what it ran before, where both are known."""
         return self.differences.of(self.deployment.pk)
 
@@ -106,7 +106,7 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     last = {carrier: rows[-1].revision_id for carrier, rows in carried.items()}
     revisions = Revision.objects.without_text().in_bulk({pk for pk in last.values() if pk})
     pairs = {carrier: (_before(rows, entries), last[carrier]) for carrier, rows in carried.items()}
-    differences = Together(lambda: pairs)
+    differences = RevisionDifferences(lambda: pairs)
     return [
         Why(
             one,

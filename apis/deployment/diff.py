@@ -25,7 +25,7 @@ _CONTEXT = 2
 
 
 @dataclass(frozen=True)
-class Difference:
+class RevisionDifference:
     """Between what was and what is to be; either may be NOTHING. No secret is in what it tells."""
 
     before: Content
@@ -72,22 +72,22 @@ class Difference:
                 yield from (line if not line.startswith("@@") else "@@ … @@" for line in lines[1:])
 
 
-def between(before: Content | None, after: Content | None) -> Difference:
-    return Difference(before or NOTHING, after or NOTHING)
+def between(before: Content | None, after: Content | None) -> RevisionDifference:
+    return RevisionDifference(before or NOTHING, after or NOTHING)
 
 
-class Together:
+class RevisionDifferences:
     """Differences between two revisions each, all read when the first is asked for: in two queries."""
 
     def __init__(self, pairs: Callable[[], Pairs]) -> None:
         self._asked = pairs
 
-    def of(self, key: int) -> Difference | None:
+    def of(self, key: int) -> RevisionDifference | None:
         """None where there are not two, or not any more, or where both are the same."""
         before, after = self._pairs.get(key, (None, None))
         if before == after or not before or not after or not {before, after} <= self._contents.keys():
             return None
-        return Difference(self._contents[before], self._contents[after], self._contexts)
+        return RevisionDifference(self._contents[before], self._contents[after], self._contexts)
 
     @cached_property
     def _pairs(self) -> Pairs:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from apis.changes import review
-from apis.deployment.diff import Difference, between
+from apis.deployment.diff import RevisionDifference, between
 from apis.models import ApiInstance
 from apis.revision import Content
 from apis.revisions import rows
@@ -29,7 +29,7 @@ class PendingNote:
     seen: str
 
 
-def pending(api: ApiInstance, saved: Content | None = None) -> Difference:
+def pending(api: ApiInstance, saved: Content | None = None) -> RevisionDifference:
     """Empty, and so false, where nothing waits: nothing does of an API that is not deployed.
 
     Whether a gateway runs yet what it is to run is another question, which `status` answers. `saved` is what

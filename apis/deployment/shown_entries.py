@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from apis import history
 from apis.automated.models import AutomatedPolicy, PolicySet
-from apis.deployment.diff import Pairs, Together
+from apis.deployment.diff import Pairs, RevisionDifferences
 from apis.history import FieldChange
 from apis.models import ApiInstance, TlsContext
 from apis.revision import Brought
@@ -41,7 +41,7 @@ class ShownEntry:
     """An entry as a page shows it: `href` and `of_href` lead to what still exists."""
 
     entry: AuditEntry
-    brought: Together
+    brought: RevisionDifferences
     href: str = ""
     of_href: str = ""
 
@@ -92,7 +92,7 @@ def _of_api(entry: AuditEntry) -> str:
 def as_shown(entries: Iterable[AuditEntry]) -> list[ShownEntry]:
     """Each entry in words, in as many queries however many they are."""
     entries = list(entries)
-    links, brought = _links(entries), Together(partial(_brought, entries))
+    links, brought = _links(entries), RevisionDifferences(partial(_brought, entries))
     return [
         ShownEntry(
             entry,

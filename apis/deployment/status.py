@@ -56,7 +56,7 @@ class ApiStatus:
         return tones.get(self.state, "off")
 
 
-class Facts(NamedTuple):
+class StatusFacts(NamedTuple):
     """All that decides an API's state, for one here and for those of an environment in `states`.
 
     `replicas` are its gateway's that did not say goodbye. Of them `live` report, `serving` live ones
@@ -202,9 +202,9 @@ class _Known:
         facts = self._facts(api, found)
         return ApiStatus(facts.state, self._words(api, facts.state, found), facts.refused > 0)
 
-    def _facts(self, api: ApiInstance, found: list[ReplicaStatus]) -> Facts:
+    def _facts(self, api: ApiInstance, found: list[ReplicaStatus]) -> StatusFacts:
         states = [status.state for status in found]
-        return Facts(
+        return StatusFacts(
             is_deployed=api.is_deployed and api.gateway_id is not None,
             was_deployed=api.deployed_at is not None,
             is_answered=bool(self.said[_key(api)]),

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import connection
 
 from apis import resource_names
-from apis.deployment.status import Facts, State
+from apis.deployment.status import State, StatusFacts
 from console.models import Environment
 from gateways.models import ResourceStatus, heard_since
 
-# The facts of an API are counted where the rows are; what follows from them, `Facts` says. An answer
+# The facts of an API are counted where the rows are; what follows from them, `StatusFacts` says. An answer
 # about an older version than the wanted one says nothing of that, as in `status`.
 _FACTS = """
     WITH replica AS (
@@ -58,7 +58,7 @@ _FACTS = """
         replicas, live, serving, applied, refused
     FROM api JOIN counted ON api_id = api.id
 """
-_COLUMNS = ", ".join(Facts._fields)
+_COLUMNS = ", ".join(StatusFacts._fields)
 
 
 def counts(environment: Environment) -> Counter[State]:
@@ -67,7 +67,7 @@ def counts(environment: Environment) -> Counter[State]:
     for *facts, apis in _ask(
         f"SELECT {_COLUMNS}, count(*) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", [environment.pk]
     ):
-        found[Facts(*facts).state] += apis
+        found[StatusFacts(*facts).state] += apis
     return found
 
 
@@ -77,7 +77,7 @@ def by_api(environment: Environment) -> dict[int, State]:
     for *facts, apis in _ask(
         f"SELECT {_COLUMNS}, array_agg(id) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", [environment.pk]
     ):
-        found |= dict.fromkeys(apis, Facts(*facts).state)
+        found |= dict.fromkeys(apis, StatusFacts(*facts).state)
     return found
 
 

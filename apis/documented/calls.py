@@ -21,7 +21,7 @@ MOST_RECORDED, MOST_EXAMPLES = 500, 10
 
 
 @dataclass(frozen=True)
-class Calls:
+class OperationCalls:
     """Of the last 24 hours."""
 
     requests: int = 0
@@ -43,8 +43,8 @@ class Calls:
         microseconds = percentile(self.total, 0.95)
         return None if microseconds is None else round(microseconds / 1000, 1)
 
-    def and_of(self, one: traffic.Resource) -> "Calls":
-        return Calls(
+    def and_of(self, one: traffic.Resource) -> "OperationCalls":
+        return OperationCalls(
             self.requests + one.requests,
             self.client_errors + one.client_errors,
             self.server_errors + one.server_errors,
@@ -58,7 +58,7 @@ class Undocumented:
 
     method: str
     path: str
-    calls: Calls
+    calls: OperationCalls
     has_path: bool
 
 
@@ -68,7 +68,7 @@ class DocumentCalls:
     told apart, or are not of the base path that the API has now.
     """
 
-    by_operation: Mapping[int, Calls] = field(default_factory=dict)
+    by_operation: Mapping[int, OperationCalls] = field(default_factory=dict)
     undocumented: tuple[Undocumented, ...] = ()
     preflights: int = 0
     other: int = 0
@@ -96,7 +96,7 @@ def of(api: ApiInstance, document: Specification) -> DocumentCalls:
     if not rows:
         return DocumentCalls()
     known = templates.Templates(document.operations.values_list("pk", "method", "path"))
-    found: dict[int, Calls] = {}
+    found: dict[int, OperationCalls] = {}
     unknown: list[Undocumented] = []
     other = preflights = 0
     for one in rows:
@@ -105,12 +105,14 @@ def of(api: ApiInstance, document: Specification) -> DocumentCalls:
         if segments is None:
             other += one.requests
         elif key is not None:
-            found[key] = found.get(key, Calls()).and_of(one)
+            found[key] = found.get(key, OperationCalls()).and_of(one)
         elif one.method == PREFLIGHT and known.has_path(segments):
             preflights += one.requests
         else:
             path = f"/{'/'.join(segments)}"
-            unknown.append(Undocumented(one.method, path, Calls().and_of(one), known.has_path(segments)))
+            unknown.append(
+                Undocumented(one.method, path, OperationCalls().and_of(one), known.has_path(segments))
+            )
     examples = _examples(api, known, rows) if other else ()
     return DocumentCalls(found, tuple(unknown), preflights, other, examples, len(rows) == MOST_PATHS)
 

@@ -22,7 +22,7 @@ Operations = dict[str, Row]
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangedOperation:
     """`what` names the parts that differ."""
 
     operation: str
@@ -30,12 +30,12 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Difference:
+class DocumentDifference:
     """Operations as "GET /orders", in the order of their documents."""
 
     added: list[str]
     removed: list[str]
-    changed: list[Changed]
+    changed: list[ChangedOperation]
     kept: int
     """Of both documents, changed or not."""
 
@@ -48,15 +48,17 @@ class Difference:
         return self.removed[:MOST_SHOWN]
 
     @property
-    def changed_shown(self) -> list[Changed]:
+    def changed_shown(self) -> list[ChangedOperation]:
         return self.changed[:MOST_SHOWN]
 
 
-def between(before: Specification | None, after: Specification) -> Difference:
+def between(before: Specification | None, after: Specification) -> DocumentDifference:
     old, new = _of(before), _of(after)
     was = {one: one for one in new if one in old} | _renamed(old, new)
-    changed = [Changed(one, what) for one in new if one in was and (what := _told(was[one], one, old, new))]
-    return Difference(
+    changed = [
+        ChangedOperation(one, what) for one in new if one in was and (what := _told(was[one], one, old, new))
+    ]
+    return DocumentDifference(
         added=[one for one in new if one not in was],
         removed=[one for one in old if one not in was.values()],
         changed=changed,

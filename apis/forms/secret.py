@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from apis.secret_groups import shared
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading import limits
-from apis.secret_groups.reading.asked import Asked
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from console.forms.cards import Card
 from console.models import Environment
 
@@ -146,7 +146,7 @@ class SecretForm(forms.Form):
         kind = self.secret.type if self.secret else given["shared_type"] or "UsernamePassword"
         return kind, {name: given[self.FIELDS[name]] for name in shared.FIELDS.get(kind, ())}
 
-    def asked(self) -> tuple[Asked, Mapping[str, Any]]:
+    def asked(self) -> tuple[UploadedSecret, Mapping[str, Any]]:
         """What of files and texts is to be read, and what is told of them."""
         given, kind = self.cleaned_data, self.what
         files, told = {}, {}
@@ -161,7 +161,7 @@ class SecretForm(forms.Form):
             told |= {"alias": given["alias"]} if given["alias"] else {}
         else:
             words = given["trust_passphrase"], "", ""
-        return Asked(kind, self._type, files, *words), told
+        return UploadedSecret(kind, self._type, files, *words), told
 
     @property
     def _type(self) -> str:

@@ -11,7 +11,7 @@ from apis.changes.tls_contexts import ALPN, MOST_PEM, DesiredTlsContext
 from apis.models import TlsContext
 from apis.secret_groups.models import Secret
 from console.forms.cards import Card
-from console.forms.differences import HIDDEN, NOTHING, Difference
+from console.forms.differences import HIDDEN, NOTHING, FieldDifference
 from console.models import Environment
 from gateways.protocol import tls
 
@@ -228,11 +228,13 @@ def initial(context: TlsContext) -> dict[str, Any]:
     }
 
 
-def differences(form: TlsContextForm, context: TlsContext) -> list[Difference]:
+def differences(form: TlsContextForm, context: TlsContext) -> list[FieldDifference]:
     """Where what was typed is not what is stored. A key is not shown, and a certificate by what it says."""
     stored = TlsContextForm(initial=initial(context), environment=context.environment, is_new=False)
     names = [name for name in form.fields if name not in {*FILES, "hosts"}]
-    rows = [Difference(str(form[name].label), _shown(form, name), _shown(stored, name)) for name in names]
+    rows = [
+        FieldDifference(str(form[name].label), _shown(form, name), _shown(stored, name)) for name in names
+    ]
     return [row for row in rows if row.mine != row.saved]
 
 

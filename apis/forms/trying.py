@@ -115,7 +115,7 @@ class SampleForm(ExpressionForm):
 
 
 @dataclass
-class Asked:
+class TryInput:
     """What was typed, and what it means where there are no errors."""
 
     values: dict[str, Any]
@@ -134,24 +134,24 @@ REQUEST, EXPRESSION = RequestForm.model_json_schema(), ExpressionForm.model_json
 TESTER, SAMPLE = TesterForm.model_json_schema(), SampleForm.model_json_schema()
 
 
-def expression_fields(asked: Asked) -> dict[str, schema_form.Field]:
+def expression_fields(asked: TryInput) -> dict[str, schema_form.Field]:
     return _by_key(schema_form.fields(EXPRESSION, asked.values, asked.errors, prefix=PREFIX))
 
 
-def sample_fields(asked: Asked) -> dict[str, schema_form.Field]:
+def sample_fields(asked: TryInput) -> dict[str, schema_form.Field]:
     return _by_key(schema_form.fields(SAMPLE, asked.values, asked.errors, prefix=PREFIX))
 
 
-def read_request(data: QueryDict, base_path: str = "") -> Asked:
+def read_request(data: QueryDict, base_path: str = "") -> TryInput:
     """The path that was typed is below the base path."""
-    asked = Asked(_below(base_path, schema_data.read(REQUEST, data, PREFIX)))
+    asked = TryInput(_below(base_path, schema_data.read(REQUEST, data, PREFIX)))
     _understand(asked)
     return asked
 
 
-def read_expression(data: QueryDict, base_path: str = "") -> Asked:
+def read_expression(data: QueryDict, base_path: str = "") -> TryInput:
     """Whether the expression itself can be read is not looked at here."""
-    asked = Asked(_below(base_path, schema_data.read(EXPRESSION, data, PREFIX)))
+    asked = TryInput(_below(base_path, schema_data.read(EXPRESSION, data, PREFIX)))
     _understand(asked)
     known = asked.values.get("known") or {}
     if not isinstance(known, dict) or known.keys() - {"authentication", "vars"}:
@@ -167,18 +167,18 @@ def read_expression(data: QueryDict, base_path: str = "") -> Asked:
     return asked
 
 
-def tester_fields(asked: Asked) -> dict[str, schema_form.Field]:
+def tester_fields(asked: TryInput) -> dict[str, schema_form.Field]:
     return _by_key(schema_form.fields(TESTER, asked.values, asked.errors, prefix=PREFIX))
 
 
-def read_tester(data: QueryDict) -> Asked:
+def read_tester(data: QueryDict) -> TryInput:
     """A whole address in the path's place gives the port and the host, too."""
     return understood(schema_data.read(TESTER, data, PREFIX))
 
 
-def read_curl(data: QueryDict) -> Asked:
+def read_curl(data: QueryDict) -> TryInput:
     """What the form holds once the curl command is taken over; it is not kept."""
-    asked = Asked(schema_data.read(TESTER, data, PREFIX))
+    asked = TryInput(schema_data.read(TESTER, data, PREFIX))
     try:
         said = spoken.curl(str(asked.values.get("curl", "")))
     except spoken.Unclear as error:
@@ -199,9 +199,9 @@ def read_curl(data: QueryDict) -> Asked:
     return asked
 
 
-def understood(values: dict[str, Any]) -> Asked:
+def understood(values: dict[str, Any]) -> TryInput:
     """What these values of the tester's form mean."""
-    asked, port = Asked(dict(values)), None
+    asked, port = TryInput(dict(values)), None
     target = str(values.get("target", ""))
     if "://" in target:
         try:
@@ -245,7 +245,7 @@ def _below(base_path: str, values: dict[str, Any]) -> dict[str, Any]:
     return values | {"target": base_path.rstrip("/") + target} if target.startswith("/") else values
 
 
-def _understand(asked: Asked) -> None:
+def _understand(asked: TryInput) -> None:
     values, headers = asked.values, []
     for at, line in enumerate(values.get("headers", ())):
         try:
@@ -268,7 +268,7 @@ def _understand(asked: Asked) -> None:
             _add(asked, {"from": "caller"}.get(name, name), f"{message}.")
 
 
-def _add(asked: Asked, name: str, message: str) -> None:
+def _add(asked: TryInput, name: str, message: str) -> None:
     asked.errors.setdefault(f"{PREFIX}.{name}", []).append(message)
 
 

@@ -26,7 +26,7 @@ from gateways.protocol.faults import explained
 from policies import catalog
 
 if TYPE_CHECKING:
-    from apis.portable.read import Found
+    from apis.portable.read import FileContent
 
 ROUTES = ("route", "route-weighted")
 TLS = {"tls": "ApiInstance", "tls-outbound": "Service"}
@@ -37,13 +37,13 @@ NO_CONTEXT = (
 )
 
 
-def assembled(found: "Found", name: str) -> Portable | None:
+def assembled(found: "FileContent", name: str) -> Portable | None:
     """None where something is wrong, which is among the faults then."""
     return _Api(found, name).portable()
 
 
 class _Api:
-    def __init__(self, found: "Found", name: str) -> None:
+    def __init__(self, found: "FileContent", name: str) -> None:
         self.found, self.name = found, name
         self.api = found.apis[name]
         self.details = found.details.get(name)

@@ -35,7 +35,7 @@ NOT_HERE = (
 
 
 @dataclass
-class Found:
+class FileContent:
     """The documents of a file, by their names."""
 
     faults: Faults = field(default_factory=Faults)
@@ -64,7 +64,7 @@ class Found:
 
 def read(content: bytes) -> list[Portable]:
     """The APIs of a file, in its order. Raises BadFile."""
-    found, lines = Found(), _lines(content)
+    found, lines = FileContent(), _lines(content)
     try:
         for node, data in documents(content):
             if data is not None:
@@ -92,7 +92,7 @@ def _lines(content: bytes) -> list[str]:
     return content.decode("utf-16" if is_utf16 else "utf-8", "replace").splitlines()
 
 
-def _document(found: Found, line: int, data: Any, *, is_ended: bool) -> None:
+def _document(found: FileContent, line: int, data: Any, *, is_ended: bool) -> None:
     if not isinstance(data, Mapping):
         found.faults.add(line, "this document is not a mapping of fields")
         return
@@ -110,7 +110,7 @@ def _document(found: Found, line: int, data: Any, *, is_ended: bool) -> None:
         _resource(found, line, dict(data))
 
 
-def _resource(found: Found, line: int, data: dict[str, Any]) -> None:
+def _resource(found: FileContent, line: int, data: dict[str, Any]) -> None:
     try:
         one = r.RESOURCE.validate_python(data)
     except ValidationError as error:
@@ -120,7 +120,7 @@ def _resource(found: Found, line: int, data: dict[str, Any]) -> None:
     _keep(found, line, one.kind, name, one)
 
 
-def _details(found: Found, line: int, data: Mapping[str, Any], *, is_ended: bool) -> None:
+def _details(found: FileContent, line: int, data: Mapping[str, Any], *, is_ended: bool) -> None:
     metadata, spec = data.get("metadata"), data.get("spec")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     told = spec.get("format") if isinstance(spec, Mapping) else None
@@ -141,7 +141,7 @@ def _details(found: Found, line: int, data: Mapping[str, Any], *, is_ended: bool
             found.ended.add(name)
 
 
-def _told(found: Found, line: int, data: Mapping[str, Any], error: ValidationError, shape: Any) -> None:
+def _told(found: FileContent, line: int, data: Mapping[str, Any], error: ValidationError, shape: Any) -> None:
     metadata, kind = data.get("metadata"), data.get("kind")
     name = metadata.get("name", "") if isinstance(metadata, Mapping) else ""
     for where, message in explained(error, shape):
@@ -150,7 +150,7 @@ def _told(found: Found, line: int, data: Mapping[str, Any], error: ValidationErr
         found.faults.add(line, f"{kind} {name}: {'.'.join(map(str, path))}: {message}")
 
 
-def _keep(found: Found, line: int, kind: str, name: str, one: Any) -> None:
+def _keep(found: FileContent, line: int, kind: str, name: str, one: Any) -> None:
     known = found.kept(kind)
     if name in known:
         found.faults.add(
@@ -161,7 +161,7 @@ def _keep(found: Found, line: int, kind: str, name: str, one: Any) -> None:
     found.lines[kind, name] = line
 
 
-def _check_whole(found: Found) -> None:
+def _check_whole(found: FileContent) -> None:
     """Half a file is refused: what refers to what is not there, and what was exported and is missing."""
     for name, api in found.apis.items():
         told = api.metadata.annotations.get(kinds.EXPORTED)
@@ -179,7 +179,7 @@ def _check_whole(found: Found) -> None:
         found.faults.add(line, text)
 
 
-def _dangling(found: Found) -> Iterator[tuple[int, str]]:
+def _dangling(found: FileContent) -> Iterator[tuple[int, str]]:
     for name, one in found.bindings.items():
         target = one.spec.target_ref
         line = found.line("PolicyBinding", name)

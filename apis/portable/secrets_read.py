@@ -9,7 +9,7 @@ from apis.secret_groups.shared import FIELDS
 from gateways.protocol import resources as r
 
 if TYPE_CHECKING:
-    from apis.portable.read import Found
+    from apis.portable.read import FileContent
 
 UNUSED = "no policy of the file mentions it: write ${{secret:{}}} where it is meant, or take it out"
 NO_TLS = "certificates are kept as keystores: upload it under Secrets and TLS, and take it out here"
@@ -17,13 +17,13 @@ KINDS = " or ".join(" and ".join(fields) for fields in FIELDS.values())
 OTHER_FIELDS = "holds {}; a shared secret holds " + KINDS
 
 
-def shared_secrets(found: "Found", policies: Sequence[PolicyPart]) -> tuple[SecretPart, ...]:
+def shared_secrets(found: "FileContent", policies: Sequence[PolicyPart]) -> tuple[SecretPart, ...]:
     """Those that these mention and of which the file has a document."""
     named = mentioned.references(one.config for one in policies)
     return tuple(_part(found.secrets[one]) for one in sorted(named & found.secrets.keys()))
 
 
-def check_secrets(found: "Found", used: Collection[str]) -> None:
+def check_secrets(found: "FileContent", used: Collection[str]) -> None:
     for name, one in found.secrets.items():
         fault = _fault(one) or ("" if name in used else UNUSED.format(_shown(name)))
         if fault:

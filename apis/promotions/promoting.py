@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apis import history
 from apis.changes import bookkeeping, instances
-from apis.deployment.diff import Difference, between
+from apis.deployment.diff import RevisionDifference, between
 from apis.history import FieldChange
 from apis.models import ApiInstance
 from apis.portable import alerts, beside
@@ -46,7 +46,7 @@ LATE = "It was taken back already, or so long ago that nothing is kept of it."
 class Preview:
     """What would be: `difference` of what the gateway runs, `beside` of all else."""
 
-    difference: Difference
+    difference: RevisionDifference
     beside: tuple[FieldChange, ...]
     notes: tuple[str, ...]
     waits: bool

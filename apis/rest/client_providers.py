@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.changes import client_providers as change
-from apis.client_providers import asking
+from apis.client_providers import check
 from apis.client_providers.models import ClientProvider
 from apis.rest import reach
 from apis.rest.bodies import client_names
@@ -81,7 +81,7 @@ class ClientProviderViews(ViewSet):
     def test(self, request: Request, organization_id: UUID, provider_id: UUID) -> Response:
         """Asks it now, as gateways will: for its discovery document, and about a token that is made up."""
         found = _provider(request, organization_id, provider_id)
-        told = asking.ask(found)
+        told = check.ask(found)
         return Response(TestedAnswer({"said": told.said, "fault": told.fault}).data)
 
     def _saved(

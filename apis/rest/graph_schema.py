@@ -48,7 +48,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Found:
+class AssetNode:
     group_id: str
     asset_id: str
     version: str
@@ -76,7 +76,7 @@ def answer(
     return result
 
 
-def _assets(_: Any, info: GraphQLResolveInfo, **asked: Any) -> list[Found]:
+def _assets(_: Any, info: GraphQLResolveInfo, **asked: Any) -> list[AssetNode]:
     """Each further field of a query costs a look into the database: a query has so many."""
     _spend(info)
     limit = min(max(asked.get("limit", 20), 0), MOST_ASSETS)
@@ -103,7 +103,7 @@ def _assets(_: Any, info: GraphQLResolveInfo, **asked: Any) -> list[Found]:
     return [*found, *policies][offset : offset + limit]
 
 
-def _one(_: Any, info: GraphQLResolveInfo, group: str, asset: str, version: str = "") -> Found:
+def _one(_: Any, info: GraphQLResolveInfo, group: str, asset: str, version: str = "") -> AssetNode:
     _spend(info)
     try:
         if group == CATALOG_GROUP:
@@ -131,24 +131,24 @@ def _organizations(info: GraphQLResolveInfo, ids: Sequence[str] | None) -> Any:
     return visible.filter(pk__in=wanted)
 
 
-def _files(found: Found, info: GraphQLResolveInfo) -> list[File]:
+def _files(found: AssetNode, info: GraphQLResolveInfo) -> list[File]:
     if found.type != POLICY:
         return []
     path = reverse("rest_policy_definition", args=[found.asset_id, found.version])
     return [File("policy-definition", info.context["request"].build_absolute_uri(path))]
 
 
-def _policy(entry: Policy[Any]) -> Found:
-    return Found(CATALOG_GROUP, entry.name, entry.version, entry.title, POLICY, entry.summary)
+def _policy(entry: Policy[Any]) -> AssetNode:
+    return AssetNode(CATALOG_GROUP, entry.name, entry.version, entry.title, POLICY, entry.summary)
 
 
-def _asset(row: Asset) -> Found:
-    return Found(
+def _asset(row: Asset) -> AssetNode:
+    return AssetNode(
         str(row.organization_id), row.asset_id, row.version, row.name, row.type, created_at=row.created_at
     )
 
 
-def _when(found: Found, info: GraphQLResolveInfo) -> str | None:
+def _when(found: AssetNode, info: GraphQLResolveInfo) -> str | None:
     """Versions of assets are never changed: they are updated when they are made."""
     return found.created_at.isoformat() if found.created_at else None
 

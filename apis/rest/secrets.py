@@ -25,7 +25,7 @@ from apis.rest.secret_serializers import (
     TruststoreBody,
 )
 from apis.secret_groups.models import Secret, SecretGroup
-from apis.secret_groups.reading.asked import Asked
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from apis.secret_groups.shared import FIELDS
 from console.rest import access, preconditions
 from console.rest.parsers import BoundedJSONParser
@@ -156,7 +156,7 @@ class SecretViews(SecretsViewSet):
         files = {FILES[name][0]: body[name][1] for name in FILES.keys() & body.keys()}
         told = {FILES[name][1]: body[name][0] for name in FILES.keys() & body.keys() if body[name][0]}
         told |= {name: body[name] for name in ("alias", "algorithm") if name in body}
-        asked = Asked(
+        asked = UploadedSecret(
             self.kind,
             body["type"],
             files,

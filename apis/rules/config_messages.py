@@ -14,7 +14,7 @@ from gateways.protocol.faults import did_you_mean, ended, fields_beside, own_wor
 Fault = Mapping[str, Any]
 
 
-class Asked(Protocol):
+class Configurable(Protocol):
     """A policy, or another thing whose configuration a form asks for."""
 
     @property
@@ -35,12 +35,12 @@ _BOUNDS = {
 }
 
 
-def messages(policy: Asked, error: pydantic.ValidationError) -> dict[str, list[str]]:
+def messages(policy: Configurable, error: pydantic.ValidationError) -> dict[str, list[str]]:
     """By "config.<path>". A value that may be a secret is not repeated."""
     return of_faults(policy, judging.faults(error))
 
 
-def of_faults(policy: Asked, faults: Iterable[Fault]) -> dict[str, list[str]]:
+def of_faults(policy: Configurable, faults: Iterable[Fault]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for fault in faults:
         path = ".".join(("config", *map(str, fault["loc"])))
@@ -48,7 +48,7 @@ def of_faults(policy: Asked, faults: Iterable[Fault]) -> dict[str, list[str]]:
     return found
 
 
-def _message(policy: Asked, fault: Fault) -> str:
+def _message(policy: Configurable, fault: Fault) -> str:
     kind, text = fault["type"], str(fault["msg"])
     if kind == "missing":
         return f'"{_title(policy, fault["loc"])}" is required.'
@@ -73,12 +73,12 @@ def _bound(value: Any, kept: str) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _title(policy: Asked, loc: Sequence[int | str]) -> str:
+def _title(policy: Configurable, loc: Sequence[int | str]) -> str:
     """What the form calls the parameter."""
     return str(_schema(policy, loc).get("title") or (loc[-1] if loc else policy.title))
 
 
-def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
+def _schema(policy: Configurable, loc: Sequence[int | str]) -> Schema:
     """The schema of the parameter at this place."""
     root = policy.config.model_json_schema(by_alias=True)
     schema: Schema = root
@@ -90,12 +90,12 @@ def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
     return schema
 
 
-def _unknown(policy: Asked, loc: Sequence[int | str]) -> str:
+def _unknown(policy: Configurable, loc: Sequence[int | str]) -> str:
     remedy = did_you_mean(str(loc[-1]), fields_beside(policy.config, tuple(loc)))
     return f'"{loc[-1]}" is not a parameter of {policy.title}{remedy or "; take it out."}'
 
 
-def _value(policy: Asked, fault: Fault) -> str:
+def _value(policy: Configurable, fault: Fault) -> str:
     value = fault.get("input")
     is_shown = isinstance(value, str | int | float) and not _is_secret(policy, fault)
     return f'"{value}"' if is_shown else "The value"
@@ -106,7 +106,7 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{ended(text[1:])}"
 
 
-def _is_secret(policy: Asked, fault: Fault) -> bool:
+def _is_secret(policy: Configurable, fault: Fault) -> bool:
     """Whether the value at fault may be secret, since a secret of the policy has that name."""
     schema = policy.config.model_json_schema()
     shapes = [schema, *schema.get("$defs", {}).values()]

@@ -42,7 +42,7 @@ def new_key() -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Asking:
+class Applicant:
     """Who asks. `answer` has [token, text] served before it returns; `keep` keeps an account that was opened,
     whatever comes of the order: CAs open few in an hour.
     """
@@ -70,7 +70,7 @@ class _Network(client.ClientNetwork):
             raise
 
 
-def obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
+def obtain(wanted: CertificateOrder, asking: Applicant) -> tuple[str, str]:
     """(chain, key). Raises CertificateRefused."""
     try:
         return _obtain(wanted, asking)
@@ -88,7 +88,7 @@ def obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
         raise CertificateRefused(f"The CA answers what cannot be read: {type(error).__name__}.") from error
 
 
-def _obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
+def _obtain(wanted: CertificateOrder, asking: Applicant) -> tuple[str, str]:
     key: Any = josepy.JWKEC.from_json(dict(asking.account["key"]))
     net = _Network(key, alg=josepy.ES256, user_agent=AGENT)
     net.until = time.monotonic() + asking.whole_seconds
@@ -108,7 +108,7 @@ def _obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
 
 
 def _ordered(
-    asked: client.ClientV2, wanted: CertificateOrder, asking: Asking, csr: bytes
+    asked: client.ClientV2, wanted: CertificateOrder, asking: Applicant, csr: bytes
 ) -> messages.OrderResource:
     """By the account that there is; CAs of tests forget accounts with each start, others deactivate some."""
     uri = str(asking.account.get("uri") or "")
@@ -135,7 +135,7 @@ def _is_closed(asked: client.ClientV2) -> bool:
     return found.body.status not in (None, "valid")
 
 
-def _open(asked: client.ClientV2, wanted: CertificateOrder, asking: Asking) -> None:
+def _open(asked: client.ClientV2, wanted: CertificateOrder, asking: Applicant) -> None:
     """By the account's key; by a new one where the CA has closed that account, since it stays closed."""
     net: Any = asked.net
     try:

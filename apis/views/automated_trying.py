@@ -13,7 +13,7 @@ from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy
 from apis.changes import automated as change
 from apis.forms import trying
-from apis.forms.trying import Asked
+from apis.forms.trying import TryInput
 from apis.models import ApiInstance
 from apis.testing import jobs, whole
 from apis.views.access import environment_of, may_on, messages_of
@@ -66,7 +66,7 @@ def beside(form: AutomatedForm, more: str) -> dict[str, Any]:
     """What the page of the form shows beside it at first; `more` is the query of its address."""
     address = "automated_policy_test" if form.row else "automated_policy_test_new"
     return {
-        "try_fields": trying.sample_fields(Asked({})),
+        "try_fields": trying.sample_fields(TryInput({})),
         "try_sample": sample_field([], QueryDict()),
         "has_expressions": has_expressions(form.schema),
         "can_try": True,

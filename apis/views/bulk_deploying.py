@@ -9,7 +9,7 @@ from django.http import QueryDict
 from apis.bulk.models import BulkChange
 from apis.bulk.reviewing import MOST, waiting
 from apis.changes import review
-from apis.deployment.diff import NOTHING, Difference
+from apis.deployment.diff import NOTHING, RevisionDifference
 from apis.models import ApiInstance
 from apis.revisions import export, rows
 from apis.views.comment import comment_field
@@ -23,7 +23,7 @@ class Reviewed:
     """An API, what changes of what runs, and the word for what was seen."""
 
     api: ApiInstance
-    difference: Difference
+    difference: RevisionDifference
     seen: str
 
 
@@ -36,7 +36,7 @@ def reviewed(change: BulkChange) -> list[Reviewed]:
     return [
         Reviewed(
             api,
-            Difference(runs.get(api.pk, NOTHING), saved[api.pk], contexts),
+            RevisionDifference(runs.get(api.pk, NOTHING), saved[api.pk], contexts),
             review.token(api, saved[api.pk]),
         )
         for api in apis

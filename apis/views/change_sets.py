@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from apis.change_set import ChangeSet
 from apis.changes import review
 from apis.deployment import change_sets
-from apis.deployment.diff import Difference, Together
+from apis.deployment.diff import RevisionDifference, RevisionDifferences
 from apis.deployment.pending import waiting_on
 from apis.deployment.status import ApiStatus, statuses_of
 from apis.models import ApiInstance
@@ -46,7 +46,7 @@ class PendingApi:
     """An API of which something is pending: the difference, and the word for what was seen."""
 
     api: ApiInstance
-    difference: Difference
+    difference: RevisionDifference
     seen: str
     is_own: bool
     is_chosen: bool
@@ -58,7 +58,7 @@ class Member:
 
     api: ApiInstance | None
     name: str
-    difference: Difference | None
+    difference: RevisionDifference | None
     status: ApiStatus | None
     is_current: bool
 
@@ -148,7 +148,7 @@ def _waiting(user: User, gateway: Gateway, chosen: dict[int, str] | None) -> Ite
             is_own = api.environment.needs_second_person and user.pk in api.pending_by
             yield PendingApi(
                 api,
-                Difference(api.revision.content, saved[api.pk], contexts),
+                RevisionDifference(api.revision.content, saved[api.pk], contexts),
                 review.token(api, saved[api.pk]),
                 is_own,
                 api.pk in chosen if chosen is not None else not is_own,
@@ -176,7 +176,7 @@ def _members(change_set: ChangeSet) -> Iterator[Member]:
         {one.api_id for one in brought}
     )
     pairs = {one.api_id: (one.replaced_id, one.revision_id) for one in brought}
-    differences, statuses = Together(lambda: pairs), statuses_of(apis.values())
+    differences, statuses = RevisionDifferences(lambda: pairs), statuses_of(apis.values())
     for one in brought:
         api = apis.get(one.api_id)
         is_current = bool(

@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from console import audit
 from console.forms import merging, schema_form
-from console.forms.differences import HIDDEN, NOTHING, Difference, words
+from console.forms.differences import HIDDEN, NOTHING, FieldDifference, words
 from console.forms.merging import STORED, UNKNOWN, Divergence, FormPart, Side
 from console.forms.schema_form import Field
 from console.models import AuditEntry, Environment
@@ -165,7 +165,7 @@ class Meeting:
         }
 
 
-def of_rows(target: models.Model, rows: Iterable[Difference]) -> Conflict:
+def of_rows(target: models.Model, rows: Iterable[FieldDifference]) -> Conflict:
     """Of a form whose values are not merged."""
     return Conflict(
         audit.history(target).first(), [ConflictRow(one.label, one.mine, one.saved) for one in rows]

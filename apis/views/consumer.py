@@ -24,7 +24,7 @@ from apis.views.access import messages_of, posted
 from apis.views.application_access import own_application, own_contract
 from apis.views.application_page import SOON, page
 from apis.views.applications import add_to, rows_of
-from apis.views.asking import asking, up_to_limits
+from apis.views.contract_policies import contract_policies, up_to_limits
 from apis.views.contract_rows import ContractRow
 from console.listing import asked, listing
 from console.models import Organization
@@ -148,7 +148,7 @@ def _uses(row: Contract) -> list[dict[str, Any]]:
     assert row.tier
     limits = row.tier.visible_limits
     told = [one for one in limits if one.period_ms >= SHORTEST_MS]
-    calls = traffic.Calls.of(row.application, [row.api_id])
+    calls = traffic.ApplicationCalls.of(row.application, [row.api_id])
     used = traffic.used(calls, [one.period_ms for one in told], up_to_limits(row.api))
     counts = dict(zip(told, used, strict=False))
     return [
@@ -163,7 +163,7 @@ def _uses(row: Contract) -> list[dict[str, Any]]:
 
 def _call(row: Contract) -> dict[str, Any]:
     """How the API is called with these credentials."""
-    how = asking(row.api).how
+    how = contract_policies(row.api).how
     address = curl_address(row.api)
     command = f"curl -i {address}"
     if how and how.is_basic:

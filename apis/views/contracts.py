@@ -16,7 +16,7 @@ from apis.forms.contract import DECISIONS, AnswerForm, Decision, decisions
 from apis.models import ApiInstance
 from apis.views.access import api_of, messages_of
 from apis.views.application_access import contract_of
-from apis.views.asking import asking
+from apis.views.contract_policies import contract_policies
 from apis.views.contract_rows import ContractRow, rows_of_api
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
@@ -59,7 +59,7 @@ def index(request: Request, pk: int) -> HttpResponse:
     rows = rows_of_api(api, shown.page)
     context = frame(request, api, "contracts") | {
         "rows": rows,
-        "asking": asking(api),
+        "contract_policies": contract_policies(api),
         "is_hidden": access.is_hidden(api),
         "may_ask": access.may_create_application(request.user, api.environment.organization),
         "has_pending": any(row.contract.status == Contract.Status.PENDING for row in rows),

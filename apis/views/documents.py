@@ -185,7 +185,7 @@ class OperationRow:
     """An operation with its traffic; None for one that was not called."""
 
     operation: Operation
-    calls: calls.Calls | None
+    calls: calls.OperationCalls | None
 
 
 def _selects(request: Request, document: Specification) -> tuple[Select, ...]:

@@ -17,7 +17,7 @@ from apis.removed import Removed
 from apis.rules.policy_place import in_front, numbered
 from apis.views import saving, trying
 from apis.views.access import api_of, binding_of, binding_to_change
-from apis.views.asking import granted
+from apis.views.contract_policies import granted
 from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Lane, lane
 from apis.views.policy_form import PolicyForm

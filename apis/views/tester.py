@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from apis import traffic
 from apis.forms import trying
-from apis.forms.trying import Asked
+from apis.forms.trying import TryInput
 from apis.testing import jobs, whole
 from apis.views.access import api_to_change
 from apis.views.frame import frame
@@ -92,14 +92,14 @@ def _gateway(request: Request, pk: UUID) -> Gateway:
     return gateway
 
 
-def lines(found: list[Any], asked: Asked) -> list[dict[str, Any]]:
+def lines(found: list[Any], asked: TryInput) -> list[dict[str, Any]]:
     """What the rehearsal's process is told."""
     assert asked.request is not None
     answers = [one.model_dump(mode="json", by_alias=True) for one in asked.answers]
     return [{"resources": found, "answers": answers}, jobs.line_of(asked.request, foresees=True)]
 
 
-def _shown(asked: Asked) -> dict[str, Any]:
+def _shown(asked: TryInput) -> dict[str, Any]:
     """What a test that is kept begins with, and the page."""
     assert asked.request is not None
     plain = asked.request.model_dump(mode="json", by_alias=True, exclude={"key", "certificate", "port"})
@@ -107,27 +107,27 @@ def _shown(asked: Asked) -> dict[str, Any]:
     return {"request": plain, "answers": answers, "on": asked.on}
 
 
-def _begun(request: Request, first: dict[str, Any]) -> Asked:
+def _begun(request: Request, first: dict[str, Any]) -> TryInput:
     """What the form begins with. Nothing that may be a credential stands in an address."""
     if request.method == "POST":
         return trying.read_curl(request.POST)
     names = {"method": "method", "target": "target", "from": "caller", "on": "on"}
     given = {to: request.GET[name][:8192] for name, to in names.items() if request.GET.get(name)}
     agent = request.GET.get("agent", "")[:1024]
-    return Asked({**first, **given, **({"headers": [f"User-Agent: {agent}"]} if agent else {})})
+    return TryInput({**first, **given, **({"headers": [f"User-Agent: {agent}"]} if agent else {})})
 
 
-def _form(asked: Asked, run_url: str) -> dict[str, Any]:
+def _form(asked: TryInput, run_url: str) -> dict[str, Any]:
     return {"try_fields": trying.tester_fields(asked), "run_url": run_url, "errors": asked.errors}
 
 
-def _page(request: Request, template: str, page: dict[str, Any], asked: Asked) -> HttpResponse:
+def _page(request: Request, template: str, page: dict[str, Any], asked: TryInput) -> HttpResponse:
     response = render(request, template, page, status=422 if asked.errors else 200)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _link(page: str, asked: Asked) -> str:
+def _link(page: str, asked: TryInput) -> str:
     """The page with this request: without its query, headers and body, which may hold credentials."""
     assert asked.request is not None
     plain = {"method": asked.request.method, "target": asked.request.target.partition("?")[0], "on": asked.on}

@@ -16,8 +16,8 @@ from apis.forms import tier as form
 from apis.models import ApiInstance
 from apis.views.access import api_of, messages_of
 from apis.views.application_access import tier_to_change
-from apis.views.asking import asking
 from apis.views.conflict import of_rows
+from apis.views.contract_policies import contract_policies
 from apis.views.frame import frame
 from console.forms import rows
 from console.forms.differences import differences
@@ -38,7 +38,10 @@ def index(request: Request, pk: int) -> HttpResponse:
     if status.chosen:
         found = found.filter(status=status.chosen)
     shown = listing(request, "tiers", "SLA tier", found, searches="name or description", selects=(status,))
-    context = frame(request, api, "tiers") | {"rows": _rows(shown.page), "asking": asking(api)}
+    context = frame(request, api, "tiers") | {
+        "rows": _rows(shown.page),
+        "contract_policies": contract_policies(api),
+    }
     return shown.answer(request, "apis/api_tiers.html", "apis/_tiers.html", context)
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from apis import resource_names
-from apis.forms.trying import Asked
+from apis.forms.trying import TryInput
 from apis.models import ApiInstance
 from apis.testing import jobs
 from console.models import User
@@ -37,7 +37,7 @@ class Tried:
     arguments: tuple[Any, ...] = ()
     kept: Mapping[str, Any] = field(default_factory=dict)
 
-    def evaluate(self, asked: Asked) -> HttpResponse:
+    def evaluate(self, asked: TryInput) -> HttpResponse:
         """A mistake of the expression at once, its value from a worker."""
         text = str(asked.values.get("expression", ""))
         if not text.strip():
@@ -53,7 +53,7 @@ class Tried:
         )
         return self.ask("evaluate", [line], {"text": text})
 
-    def rehearse(self, documents: list[Any], asked: Asked, port: int, **shown: Any) -> HttpResponse:
+    def rehearse(self, documents: list[Any], asked: TryInput, port: int, **shown: Any) -> HttpResponse:
         """The verdict on a request to what listens on the port; `shown` is what the page shows with it."""
         if asked.errors or asked.request is None:
             return self.refuse(words(asked.errors))

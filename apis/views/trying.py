@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis.forms import trying
-from apis.forms.trying import Asked
+from apis.forms.trying import TryInput
 from apis.lint import edited
 from apis.models import ApiInstance, PolicyBinding
 from apis.revisions import export
@@ -73,7 +73,7 @@ def beside(form: PolicyForm) -> dict[str, Any]:
     api, binding = form.api, form.binding
     address = "api_policy" if binding else "api_policy_new"
     arguments = [api.pk, binding.pk if binding else form.policy.name]
-    asked = Asked({"target": api.base_path})
+    asked = TryInput({"target": api.base_path})
     return {
         "try_fields": trying.expression_fields(asked),
         "has_expressions": has_expressions(form.schema),

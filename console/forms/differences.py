@@ -12,7 +12,7 @@ KEYS = frozenset({"id", "uri_id", "key"})
 
 
 @dataclass(frozen=True)
-class Difference:
+class FieldDifference:
     """What one field of a form has here and there."""
 
     label: str
@@ -22,11 +22,11 @@ class Difference:
 
 def differences(
     mine: Iterable[Field], saved: Iterable[Field], names: Mapping[str, str] | None = None
-) -> list[Difference]:
+) -> list[FieldDifference]:
     """`names` are the words for values that are keys."""
     here, there = (dict(_told(fields, names or {})) for fields in (mine, saved))
     labels = [*here, *(label for label in there if label not in here)]
-    rows = [Difference(one, here.get(one, NOTHING), there.get(one, NOTHING)) for one in labels]
+    rows = [FieldDifference(one, here.get(one, NOTHING), there.get(one, NOTHING)) for one in labels]
     return [one for one in rows if one.mine != one.saved]
 
 

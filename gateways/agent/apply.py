@@ -31,7 +31,7 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, Translation, translate
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Key
-from gateways.agent.translate.together import Together
+from gateways.agent.translate.together import ChangeSets
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.listener import PROBE_HOST
@@ -80,7 +80,7 @@ class Applier:
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
         self._last_translation = LastTranslation()
-        self._together = Together()
+        self._together = ChangeSets()
         self._judge = Judge(envoy.state)
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
@@ -164,7 +164,7 @@ class Applier:
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
             translation = _without(translate(resources, self._last_translation, self._proxying.trusted), held)
             gateway = self._probed(translation.gateway)
-            self._together = Together(resources)
+            self._together = ChangeSets(resources)
             compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
             granted_before = self.ledger.own

@@ -125,7 +125,7 @@ class Case(Model):
         return {"name": self.name, "order": [_plain(one) for one in self.order]}
 
 
-class Difference(Model):
+class Mismatch(Model):
     """`what` of the verdict is not as expected. `step` counts from 1 where there are several."""
 
     what: str
@@ -169,10 +169,10 @@ def as_yaml(value: Any) -> str:
     return text
 
 
-def differences(expect: Expect, verdict: Verdict, step: int = 0) -> list[Difference]:
+def differences(expect: Expect, verdict: Verdict, step: int = 0) -> list[Mismatch]:
     """Where the verdict is not as expected; none where the test passes."""
     return [
-        Difference(what=what, expected=_shown(wanted), came=_shown(came), step=step)
+        Mismatch(what=what, expected=_shown(wanted), came=_shown(came), step=step)
         for what, wanted, came in _compared(expect, verdict)
         if wanted != came
     ]
@@ -181,7 +181,7 @@ def differences(expect: Expect, verdict: Verdict, step: int = 0) -> list[Differe
 Ask = Callable[[Request, Sequence[Played]], Verdict]
 
 
-def tried(case: Case, ask: Ask, base_path: str, port: int | None) -> list[Difference]:
+def tried(case: Case, ask: Ask, base_path: str, port: int | None) -> list[Mismatch]:
     """The first request of it that does not come to what is expected says how; none where all do."""
     for number, step in enumerate(case.steps, start=1):
         for _ in range(step.times):

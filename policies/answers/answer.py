@@ -1,6 +1,6 @@
 """What a policy's `ask.py` is given, and what it gives back.
 
-    async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> Answer
+    async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> CheckedCredential
 
 `asked` is what the policy's `compile` gave to `question`, `credential` what its script asks about.
 """
@@ -23,7 +23,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckedCredential:
     """`told` is what the policy's script gets, `seconds` how long that holds (0: for once).
 
     `is_yes` answers are kept when room is short, before others.
@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HttpAnswer:
     """An answer over HTTP. Names of headers are in lower case; `fields` has each value of one."""
 
     status: int
@@ -47,7 +47,7 @@ class Heard:
 class Network(Protocol):
     """The network of a gateway, or of a rehearsal, in which answers are played."""
 
-    async def get(self, url: str, most_bytes: int) -> Heard:
+    async def get(self, url: str, most_bytes: int) -> HttpAnswer:
         """Raises Unanswered. No redirect is followed; https is verified by the CAs that we trust."""
 
     async def post(
@@ -58,12 +58,12 @@ class Network(Protocol):
         most_bytes: int,
         *,
         trusted_ca: str = "",
-    ) -> Heard:
+    ) -> HttpAnswer:
         """The same with a form. Raises Unanswered. PEM of `trusted_ca` vouches in the place of our CAs."""
 
     async def send(
         self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
-    ) -> Heard:
+    ) -> HttpAnswer:
         """The same with any method, these headers alone, and no body. `target` is path and query as they are
         to be sent. Raises Unanswered."""
 

@@ -62,7 +62,7 @@ class Texts(Protocol):
     def get(self, document: Document, /) -> str | None: ...
 
 
-class Noted:
+class RememberedTexts:
     """Notes which texts were asked for, and gives each the same answer once and again."""
 
     def __init__(self, texts: Texts) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from policies.answers.answer import MOST_TEXT, Answer, Network, ScriptValue, Unanswered, encoded
+from policies.answers.answer import MOST_TEXT, CheckedCredential, Network, ScriptValue, Unanswered, encoded
 
 MOST_BYTES = 256 * 1024
 NO_SECONDS = 10
@@ -28,7 +28,7 @@ async def introspect(
     network: Network,
     *,
     trusted_ca: str = "",
-) -> Answer:
+) -> CheckedCredential:
     """Raises Unanswered. An answer holds until its `exp`: whoever asks knows for how long."""
     sent = {"token": token.decode("latin-1"), "token_type_hint": "access_token", **form}
     heard = await network.post(url, sent, headers, MOST_BYTES, trusted_ca=trusted_ca)
@@ -45,7 +45,7 @@ async def introspect(
     return judged(fields, time.time())
 
 
-def judged(fields: Mapping[str, Any], now: float) -> Answer:
+def judged(fields: Mapping[str, Any], now: float) -> CheckedCredential:
     """What the answer is worth at this time."""
     if why := _unfit(fields):
         return _no(why)
@@ -61,11 +61,11 @@ def judged(fields: Mapping[str, Any], now: float) -> Answer:
         "scopes": {one: True for one in found if isinstance(one, str)},
     }
     told["fields"] = _fitting(fields, ROOM - len(encoded(told)))
-    return Answer(told, seconds=FAR if exp is None else exp - now, is_yes=True)
+    return CheckedCredential(told, seconds=FAR if exp is None else exp - now, is_yes=True)
 
 
-def _no(why: str, seconds: float = NO_SECONDS) -> Answer:
-    return Answer({"active": False, "why": why}, seconds)
+def _no(why: str, seconds: float = NO_SECONDS) -> CheckedCredential:
+    return CheckedCredential({"active": False, "why": why}, seconds)
 
 
 def _unfit(fields: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from apis.deployment.alone import CERTIFICATES, alone
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
-from apis.secret_groups.acme_client import Asking, CertificateOrder, CertificateRefused
+from apis.secret_groups.acme_client import Applicant, CertificateOrder, CertificateRefused
 from apis.secret_groups.models import Secret
 from tests.apis.secret_groups.acme_server import AcmeServer, acme_server, known_by
 from tests.factories import make_actor, make_secret_group
@@ -166,7 +166,7 @@ def test_slow_ca_is_left_in_time(ca: AcmeServer) -> None:
     account = {"key": acme_client.new_key()}
 
     with pytest.raises(CertificateRefused, match="did not decide in time"):
-        acme_client.obtain(wanted, Asking(account, lambda _: None, kept.append, whole_seconds=1.2))
+        acme_client.obtain(wanted, Applicant(account, lambda _: None, kept.append, whole_seconds=1.2))
 
     assert not ca.orders or not ca.orders[0]["certificate"]
 

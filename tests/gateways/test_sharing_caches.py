@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from policies.catalog.http_caching import shared, store
-from policies.catalog.http_caching.forgotten import Heard
+from policies.catalog.http_caching.forgotten import StorageAnswer
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header, Section
 from tests.gateways.shared_storage import Server
 from tests.gateways.test_sharing import replicas
@@ -222,4 +222,4 @@ def test_a_record_waits_until_there_is_room(tmp_path: Path) -> None:
 )
 def test_an_answer_that_is_none_is_no_answer(told: object) -> None:
     with pytest.raises(ValueError, match="is not understood"):
-        Heard.read(told)
+        StorageAnswer.read(told)

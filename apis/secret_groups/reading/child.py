@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from apis import bounded
-from apis.secret_groups.reading import asked, limits
+from apis.secret_groups.reading import limits, uploaded
 from apis.secret_groups.reading.fault import StoreFault
 
 
@@ -24,7 +24,7 @@ def main() -> None:
 
     answer: dict[str, Any]
     try:
-        answer = stores.read(asked.read(sys.stdin.buffer.read()))
+        answer = stores.read(uploaded.read(sys.stdin.buffer.read()))
     except StoreFault as fault:
         answer = {"fault": {"field": fault.field, "message": str(fault)}}
     sys.stdout.write(json.dumps(answer))

@@ -8,8 +8,8 @@ from typing import Any
 
 from apis import bounded
 from apis.secret_groups.reading import limits
-from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import StoreFault
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from console.room import NoRoom, Room
 
 CHILD = ("-m", "apis.secret_groups.reading.child")
@@ -21,7 +21,7 @@ OTHERS_FIRST = "other files are being read; send this one again in some seconds.
 ROOM = Room(limits.MOST_READ, limits.MOST_WAITING)
 
 
-def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, Any]:
+def read(asked: UploadedSecret, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, Any]:
     """{"content", "told"}. Raises StoreFault."""
     for name, content in asked.files.items():
         if len(content) > limits.MOST_BYTES:
@@ -46,5 +46,5 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
     return found
 
 
-def _main(asked: Asked) -> str:
+def _main(asked: UploadedSecret) -> str:
     return "store" if "store" in asked.files else "certificate"

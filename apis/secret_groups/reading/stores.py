@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from apis.secret_groups.reading import chains, java, pem
-from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import StoreFault
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from gateways.protocol import tls
 
 Found = tuple[PrivateKeyTypes | None, list[x509.Certificate]]
 
 
-def read(asked: Asked) -> dict[str, Any]:
+def read(asked: UploadedSecret) -> dict[str, Any]:
     """{"content", "told"}. Raises StoreFault."""
     if asked.kind == "keystore":
         return _keystore(asked)
@@ -30,7 +30,7 @@ def read(asked: Asked) -> dict[str, Any]:
     return _certificate(asked)
 
 
-def _keystore(asked: Asked) -> dict[str, Any]:
+def _keystore(asked: UploadedSecret) -> dict[str, Any]:
     key, found = _key_of_pem(asked) if asked.type == "PEM" else _key_of_store(asked)
     assert key is not None
     chain = _chain(key, found, "certificate" if asked.type == "PEM" else "store")
@@ -44,7 +44,7 @@ def _keystore(asked: Asked) -> dict[str, Any]:
     return {"content": {"certificate": crt, "key": private}, "told": chains.told_chain(chain)}
 
 
-def _key_of_pem(asked: Asked) -> Found:
+def _key_of_pem(asked: UploadedSecret) -> Found:
     """A file that holds both may stand for both."""
     certificate, key = asked.files.get("certificate", b""), asked.files.get("key", b"")
     if not certificate:
@@ -57,7 +57,7 @@ def _key_of_pem(asked: Asked) -> Found:
     return pem.private_key(key or certificate, asked.key_passphrase or asked.passphrase, "key"), found
 
 
-def _key_of_store(asked: Asked) -> Found:
+def _key_of_store(asked: UploadedSecret) -> Found:
     content = _store(asked)
     if asked.type == "PKCS12":
         return _of_pkcs12(content, asked)
@@ -78,7 +78,7 @@ def _key_of_store(asked: Asked) -> Found:
     return key, [_der(one) for one in chain]
 
 
-def _of_pkcs12(content: bytes, asked: Asked) -> Found:
+def _of_pkcs12(content: bytes, asked: UploadedSecret) -> Found:
     found = _opened(content, asked)
     if found.key is None:
         raise StoreFault("store", "it holds no private key: it is a truststore.")
@@ -89,7 +89,7 @@ def _of_pkcs12(content: bytes, asked: Asked) -> Found:
     return found.key, [*own, *(one.certificate for one in found.additional_certs)]
 
 
-def _opened(content: bytes, asked: Asked) -> pkcs12.PKCS12KeyAndCertificates:
+def _opened(content: bytes, asked: UploadedSecret) -> pkcs12.PKCS12KeyAndCertificates:
     if content.startswith(pem.JAVA):
         raise StoreFault("type", "it is a Java keystore; choose the type JKS or JCEKS.")
     if b"-----BEGIN" in content[:4096]:
@@ -108,7 +108,7 @@ def _opened(content: bytes, asked: Asked) -> pkcs12.PKCS12KeyAndCertificates:
         raise StoreFault("store", "it is encrypted in a way that cannot be read; export it anew.") from None
 
 
-def _truststore(asked: Asked) -> dict[str, Any]:
+def _truststore(asked: UploadedSecret) -> dict[str, Any]:
     content = _store(asked)
     if asked.type == "PEM":
         found = pem.certificates(content, "store")
@@ -132,7 +132,7 @@ def _truststore(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _certificate(asked: Asked) -> dict[str, Any]:
+def _certificate(asked: UploadedSecret) -> dict[str, Any]:
     content = asked.files.get("certificate", b"")
     if not content:
         raise StoreFault("certificate", "choose the certificate's file, or paste it.")
@@ -152,7 +152,7 @@ def _chain(key: PrivateKeyTypes, found: Sequence[x509.Certificate], field: str) 
     return chains.ordered(own, [one for one in found if one is not own])
 
 
-def _store(asked: Asked) -> bytes:
+def _store(asked: UploadedSecret) -> bytes:
     if content := asked.files.get("store"):
         return content
     raise StoreFault("store", "choose its file.")

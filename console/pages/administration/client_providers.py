@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apis.changes import client_providers as change
-from apis.client_providers import asking
-from apis.client_providers.asking import Found
+from apis.client_providers import check
+from apis.client_providers.check import ProviderAnswer
 from apis.client_providers.models import ClientProvider
 from console import audit
 from console.listing import asked, listing
@@ -64,7 +64,7 @@ def provider(request: Request, pk: object) -> HttpResponse:
 def test(request: Request, pk: object) -> HttpResponse:
     """Ask it now, as gateways will."""
     found = _provider(request, pk)
-    return _page(request, found, told=asking.ask(found))
+    return _page(request, found, told=check.ask(found))
 
 
 @require_POST
@@ -95,7 +95,7 @@ def _page(
     request: Request,
     found: ClientProvider,
     form: ClientProviderForm | None = None,
-    told: Found | None = None,
+    told: ProviderAnswer | None = None,
 ) -> HttpResponse:
     """As it is stored; a form that was refused shows what was typed."""
     form = form or ClientProviderForm(administered(request), instance=found)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateways.agent.authorizer.fair_queue import FairQueue, QueueFull
 from gateways.agent.authorizer.remembered import Remembered
-from policies.answers.answer import Answer, Network, Unanswered, encoded
+from policies.answers.answer import CheckedCredential, Network, Unanswered, encoded
 from policies.policy import SECRETS
 
 AT_ONCE, MOST_WAITING = 32, 1024
@@ -25,7 +25,7 @@ _POLICY = re.compile(r"[a-z0-9][a-z0-9-]{0,100}")
 
 log = logging.getLogger(__name__)
 
-Ask = Callable[[Mapping[str, Any], bytes, Network], Awaitable[Answer]]
+Ask = Callable[[Mapping[str, Any], bytes, Network], Awaitable[CheckedCredential]]
 
 
 class NoQuestion(LookupError):
@@ -92,7 +92,7 @@ class Desk:
             self._remembered.keep(name, place, text, seconds, is_yes=answer.is_yes, most=question.most)
         return text
 
-    async def _asked(self, question: _Question, caller: str, credential: bytes) -> Answer:
+    async def _asked(self, question: _Question, caller: str, credential: bytes) -> CheckedCredential:
         """Raises Unanswered."""
         try:
             async with asyncio.timeout(question.seconds), question.line.place(caller):

@@ -11,7 +11,7 @@ from gateways.agent.authorizer.calls import Calls
 from gateways.agent.host.cookies import no_cookies
 from gateways.agent.host.trusted_cas import client_context, system_ca, trusting
 from gateways.protocol.addresses import is_loopback
-from policies.answers.answer import Heard, Unanswered
+from policies.answers.answer import HttpAnswer, Unanswered
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gatewright"}
 KEPT_SECONDS = 30
@@ -63,7 +63,7 @@ class Outside:
         self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
         self.call = Calls().call
 
-    async def get(self, url: str, most_bytes: int) -> Heard:
+    async def get(self, url: str, most_bytes: int) -> HttpAnswer:
         return await self._heard(_Asked("GET", url), most_bytes)
 
     async def post(
@@ -74,15 +74,15 @@ class Outside:
         most_bytes: int,
         *,
         trusted_ca: str = "",
-    ) -> Heard:
+    ) -> HttpAnswer:
         return await self._heard(_Asked("POST", url, headers, form), most_bytes, trusted_ca)
 
     async def send(
         self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
-    ) -> Heard:
+    ) -> HttpAnswer:
         return await self._heard(_Asked(method, url, headers, target=target), most_bytes)
 
-    async def _heard(self, asked: _Asked, most: int, trusted_ca: str = "") -> Heard:
+    async def _heard(self, asked: _Asked, most: int, trusted_ca: str = "") -> HttpAnswer:
         at = urlsplit(asked.url)
         free = self._free.setdefault((f"{at.scheme}://{at.netloc}", trusted_ca), [])
         client = free.pop() if free else self._made(asked.url, trusted_ca)
@@ -108,7 +108,7 @@ class Played:
             transport=transport, trust_env=False, timeout=NO_TIMEOUT, cookies=no_cookies()
         )
 
-    async def get(self, url: str, most_bytes: int) -> Heard:
+    async def get(self, url: str, most_bytes: int) -> HttpAnswer:
         return await self._heard(_Asked("GET", url), most_bytes)
 
     async def post(
@@ -119,12 +119,12 @@ class Played:
         most_bytes: int,
         *,
         trusted_ca: str = "",
-    ) -> Heard:
+    ) -> HttpAnswer:
         return await self._heard(_Asked("POST", url, headers, form), most_bytes)
 
     async def send(
         self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
-    ) -> Heard:
+    ) -> HttpAnswer:
         return await self._heard(_Asked(method, url, headers, target=target), most_bytes)
 
     async def call(self, url: str, method: str, message: bytes, most_bytes: int) -> bytes:
@@ -133,7 +133,7 @@ class Played:
         await self.send("POST", url, method.encode(), headers, most_bytes)
         raise Unanswered("server: it speaks gRPC, which nobody answers in a rehearsal")
 
-    async def _heard(self, asked: _Asked, most: int) -> Heard:
+    async def _heard(self, asked: _Asked, most: int) -> HttpAnswer:
         at = urlsplit(asked.url)
         host = at.hostname or ""
         address = f"{f'[{host}]' if ':' in host else host}:{at.port or PORTS.get(at.scheme, 0)}"
@@ -155,7 +155,7 @@ def _client(context: ssl.SSLContext, *, uses_proxies: bool) -> httpx.AsyncClient
     )
 
 
-async def _heard(client: httpx.AsyncClient, asked: _Asked, most: int) -> Heard:
+async def _heard(client: httpx.AsyncClient, asked: _Asked, most: int) -> HttpAnswer:
     request = asked.made(client)
     try:
         response = await client.send(request, stream=True)
@@ -167,7 +167,7 @@ async def _heard(client: httpx.AsyncClient, asked: _Asked, most: int) -> Heard:
         raise Unanswered(f"server: {_reason(error)}") from None
     told = {name.lower(): value for name, value in response.headers.items()}
     fields = [(name.lower(), value) for name, value in response.headers.multi_items()]
-    return Heard(response.status_code, told, content, fields)
+    return HttpAnswer(response.status_code, told, content, fields)
 
 
 async def _content(response: httpx.Response, most: int) -> bytes:

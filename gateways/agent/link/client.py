@@ -55,7 +55,7 @@ class NoStreams(Exception):
     """The console is of a version that sends nothing down a stream."""
 
 
-class Calls:
+class ConsoleCalls:
     """To one console, by a client that is closed, and made anew, where a call takes longer than it may.
 
     httpx's timeouts are of one piece of an answer alone. Safe to use from several threads.
@@ -99,7 +99,7 @@ class Console:
         self.url = registration.console_url
         self._replica_id = replica_id
         self._signer = Signer(registration.private_key, registration.gateway_id)
-        self._calls, self._streams = Calls(self.url), Calls(self.url)
+        self._calls, self._streams = ConsoleCalls(self.url), ConsoleCalls(self.url)
         self.knows_contracts = False
         """Whether the console has shown that it sends contracts by themselves."""
         self.knows_services = False

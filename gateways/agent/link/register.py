@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from gateways.agent.link import registration
-from gateways.agent.link.client import ANSWER_LIMIT, Calls, Unreachable, reason, refusal, whole
+from gateways.agent.link.client import ANSWER_LIMIT, ConsoleCalls, Unreachable, reason, refusal, whole
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.protocol import trust
 from gateways.protocol.messages import RegistrationAnswer, RegistrationRequest
@@ -162,9 +162,9 @@ def _console_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _calls(url: str, proxy: str | None) -> Calls:
+def _calls(url: str, proxy: str | None) -> ConsoleCalls:
     try:
-        return Calls(url, proxy)
+        return ConsoleCalls(url, proxy)
     except ValueError as error:
         text = f"--https-proxy or HTTPS_PROXY names no proxy ({error}); write http://host:port"
         raise Failed(text) from error
@@ -177,7 +177,7 @@ def _answer(body: dict[str, Any]) -> RegistrationAnswer:
         raise Failed("the console answered what this version cannot read; update gatewright") from error
 
 
-def _token(calls: Calls, url: str, arguments: argparse.Namespace) -> str:
+def _token(calls: ConsoleCalls, url: str, arguments: argparse.Namespace) -> str:
     """A registration token asked for with a user's or an app's credentials."""
     if not (arguments.organization and arguments.environment):
         raise Failed("give --token, or credentials with both --organization and --environment")
@@ -190,7 +190,7 @@ def _token(calls: Calls, url: str, arguments: argparse.Namespace) -> str:
     return _field(_post(calls, f"{url}/standalone/api/v1/{path}", {}, headers), "registrationToken", url)
 
 
-def _bearer(calls: Calls, url: str, arguments: argparse.Namespace) -> str:
+def _bearer(calls: ConsoleCalls, url: str, arguments: argparse.Namespace) -> str:
     if arguments.client_id and arguments.client_secret:
         grant = {
             "grant_type": "client_credentials",
@@ -219,7 +219,7 @@ def _field(answer: dict[str, Any], name: str, url: str) -> str:
 
 
 def _post(
-    calls: Calls, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
+    calls: ConsoleCalls, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> dict[str, Any]:
     try:
         with calls.one() as http:

@@ -19,7 +19,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Heard:
+class CallOutcome:
     """The answer; without one, why there is none."""
 
     answer: Answer | None = None
@@ -28,7 +28,7 @@ class Heard:
     is_late: bool = False
 
 
-def call(folder: Path, listener: ir.Listener, request: Request) -> Heard:
+def call(folder: Path, listener: ir.Listener, request: Request) -> CallOutcome:
     """The listener is the API's own; its socket is in the folder."""
     port, tls = listener.port, listener.tls
     deadline = time.monotonic() + request.seconds
@@ -42,13 +42,13 @@ def call(folder: Path, listener: ir.Listener, request: Request) -> Heard:
             with _secured(connection, request) as secure:
                 return _asked(secure, request, port, deadline)
     except TimeoutError:
-        return Heard(reason=f"there was no whole answer within {request.seconds:g} s", is_late=True)
+        return CallOutcome(reason=f"there was no whole answer within {request.seconds:g} s", is_late=True)
     except ssl.SSLError as error:
         said = (error.reason or str(error)).lower().replace("_", " ")
-        return Heard(reason=f"the TLS connection failed: {said}{_hint(request, tls)}")
+        return CallOutcome(reason=f"the TLS connection failed: {said}{_hint(request, tls)}")
     except (OSError, HTTPException) as error:
         said = f"the gateway closed the connection without an answer ({error!r})"
-        return Heard(reason=f"{said}{_hint(request, tls)}")
+        return CallOutcome(reason=f"{said}{_hint(request, tls)}")
 
 
 def _hint(request: Request, tls: ir.InboundTls | None) -> str:
@@ -83,7 +83,7 @@ def _show(context: ssl.SSLContext, request: Request) -> None:
         os.close(descriptor)
 
 
-def _asked(connection: socket.socket, request: Request, port: int, deadline: float) -> Heard:
+def _asked(connection: socket.socket, request: Request, port: int, deadline: float) -> CallOutcome:
     # A request that is refused half-way has its answer already.
     with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
         connection.sendall(_written(request, port))
@@ -101,7 +101,7 @@ def _asked(connection: socket.socket, request: Request, port: int, deadline: flo
         content += piece
     headers = tuple((name.lower(), value) for name, value in response.getheaders())
     fields = {"status": response.status, "headers": headers, **shown(content)}
-    return Heard(Answer.model_validate(fields), content)
+    return CallOutcome(Answer.model_validate(fields), content)
 
 
 def _written(request: Request, port: int) -> bytes:

@@ -26,7 +26,7 @@ _OURS = frozenset(("content-length", "transfer-encoding", "connection"))
 
 
 @dataclass(frozen=True)
-class Noted:
+class UpstreamRequest:
     """A request as it came to an upstream. `answer` is what was given for it, None where nothing was."""
 
     cluster: str
@@ -55,7 +55,7 @@ class Player:
         self._parts = parts
         self._standing = standing
         self._answers: Sequence[Played] = ()
-        self._noted: list[Noted] = []
+        self._noted: list[UpstreamRequest] = []
         self._lock = threading.Lock()
         self._leaving = threading.Event()
         player = self
@@ -74,7 +74,7 @@ class Player:
         with self._lock:
             self._answers, self._noted = answers, []
 
-    def noted(self) -> list[Noted]:
+    def noted(self) -> list[UpstreamRequest]:
         with self._lock:
             return list(self._noted)
 
@@ -114,7 +114,7 @@ class Player:
             connection.sendall(talk.send(part) or b"")
         return talk.our_state is h11.DONE and talk.their_state is h11.DONE
 
-    def _note(self, asked: h11.Request, body: bytes) -> Noted:
+    def _note(self, asked: h11.Request, body: bytes) -> UpstreamRequest:
         texts = [(_text(name), _text(value)) for name, value in asked.headers.raw_items()]
         cluster = next((value for name, value in texts if name == CLUSTER_HEADER), "")
         asked_by_policy = next((value for name, value in texts if name == PLAYED_HEADER), "")
@@ -125,7 +125,7 @@ class Player:
             address = self._parts.get(cluster, NOBODY).address or asked_by_policy
             path = target.partition("?")[0]
             answer = next((one for one in given if fits(one, address, method, path)), None)
-            noted = Noted(cluster or asked_by_policy, method, target, headers, body, answer)
+            noted = UpstreamRequest(cluster or asked_by_policy, method, target, headers, body, answer)
             if len(self._noted) < MOST_NOTED:
                 self._noted.append(noted)
         return noted

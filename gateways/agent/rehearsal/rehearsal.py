@@ -14,13 +14,13 @@ from gateways.agent.envoy import candidate
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import secret_files
 from gateways.agent.rehearsal import envoy, verdicts
-from gateways.agent.rehearsal.caller import Heard, call
+from gateways.agent.rehearsal.caller import CallOutcome, call
 from gateways.agent.rehearsal.isolated import UPSTREAMS, entrance, isolated
 from gateways.agent.rehearsal.marks import MarkingCompiler
 from gateways.agent.rehearsal.played_documents import PlayedDocuments
 from gateways.agent.rehearsal.player import NOBODY, Peer, Player
 from gateways.agent.rehearsal.veil import Veil
-from gateways.agent.rehearsal.verdicts import Absent, Facts
+from gateways.agent.rehearsal.verdicts import Absent, CallFacts
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import Translation, translate
@@ -134,9 +134,9 @@ class Rehearsal:
     def _apis(self) -> dict[Key, ir.Api]:
         return {key: one.api for key, one in self._served.items()}
 
-    def _facts(self, request: Request, port: int, answers: Sequence[Played]) -> Facts:
+    def _facts(self, request: Request, port: int, answers: Sequence[Played]) -> CallFacts:
         if self._envoy is None or port not in self.ports:
-            return Facts(Heard(reason=f"no API listens on port {port}"))
+            return CallFacts(CallOutcome(reason=f"no API listens on port {port}"))
         self._envoy.forget()
         self._player.play(answers)
         since = time.time()
@@ -144,7 +144,7 @@ class Rehearsal:
         # It writes the time without what is less than a microsecond.
         told = self._envoy.line(since - 0.000_001, TOLD_SECONDS if heard.answer else UNTOLD_SECONDS)
         noted = [(one, self._parts.get(one.cluster, NOBODY)) for one in self._player.noted()]
-        return Facts(heard, told or {}, tuple(noted), tuple(self._envoy.said()))
+        return CallFacts(heard, told or {}, tuple(noted), tuple(self._envoy.said()))
 
     def _only_port(self) -> int:
         known = {*self.ports, *(one.port for one in self._absent if one.port)}

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from gateways.agent.rehearsal import marks, routing
-from gateways.agent.rehearsal.caller import Heard
-from gateways.agent.rehearsal.player import Noted, Peer
+from gateways.agent.rehearsal.caller import CallOutcome
+from gateways.agent.rehearsal.player import Peer, UpstreamRequest
 from gateways.agent.traffic.failures import failure
 from gateways.agent.traffic.labels import NativeRefusal, catalog_refusals
 from gateways.agent.translate import ir
@@ -39,12 +39,12 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CallFacts:
     """`told` is Envoy's line, empty without one; `noted` what others got, and who they are."""
 
-    heard: Heard
+    heard: CallOutcome
     told: Mapping[str, Any] = field(default_factory=dict)
-    noted: Sequence[tuple[Noted, Peer]] = ()
+    noted: Sequence[tuple[UpstreamRequest, Peer]] = ()
     said: tuple[str, ...] = ()
 
     @cached_property
@@ -126,7 +126,7 @@ class Facts:
 
 
 def verdict(
-    request: Request, port: int, facts: Facts, served: Mapping[Key, ir.Api], absent: Sequence[Absent]
+    request: Request, port: int, facts: CallFacts, served: Mapping[Key, ir.Api], absent: Sequence[Absent]
 ) -> Verdict:
     """`milliseconds` is left to who measures."""
     route = facts.route
@@ -155,7 +155,7 @@ def verdict(
 
 
 def _weighed(
-    request: Request, port: int, facts: Facts, served: Mapping[Key, ir.Api], api: ir.Api | None
+    request: Request, port: int, facts: CallFacts, served: Mapping[Key, ir.Api], api: ir.Api | None
 ) -> dict[str, Any]:
     """Why others did not take it; nothing where it was refused before anybody was asked."""
     target = str(facts.told.get("target") or request.target)
@@ -171,7 +171,7 @@ def _weighed(
 
 
 def _outcome(
-    facts: Facts, api: ir.Api | None, sent: Sequence[Sent], missing: Absent | None
+    facts: CallFacts, api: ir.Api | None, sent: Sequence[Sent], missing: Absent | None
 ) -> tuple[Outcome, str]:
     answer = facts.heard.answer
     if missing is not None:
@@ -184,7 +184,7 @@ def _outcome(
     )
 
 
-def _policys_answer(facts: Facts, status: int) -> tuple[Outcome, str] | None:
+def _policys_answer(facts: CallFacts, status: int) -> tuple[Outcome, str] | None:
     if facts.refusing:
         said = facts.words or facts.reason or status
         return "refused", f"{_title(facts.refusing)} refused the request: {said}"
@@ -193,7 +193,7 @@ def _policys_answer(facts: Facts, status: int) -> tuple[Outcome, str] | None:
     return None
 
 
-def _upstreams_answer(facts: Facts, status: int, upstream: str) -> tuple[Outcome, str] | None:
+def _upstreams_answer(facts: CallFacts, status: int, upstream: str) -> tuple[Outcome, str] | None:
     if facts.details == "via_upstream":
         return "upstream", f"{upstream} answered {status}"
     if facts.failure:
@@ -202,7 +202,7 @@ def _upstreams_answer(facts: Facts, status: int, upstream: str) -> tuple[Outcome
     return None
 
 
-def _gateways_answer(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
+def _gateways_answer(facts: CallFacts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
     """The outcome of an answer of the gateway's own, in words: an answer to HEAD has none."""
     if api is None and status == 404:
         return "no-api", facts.words or "No API is served here."
@@ -213,7 +213,7 @@ def _gateways_answer(facts: Facts, api: ir.Api | None, status: int) -> tuple[Out
     return "rejected", f"the gateway answered {status}: {said}{why}"
 
 
-def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
+def _decisions(facts: CallFacts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
     """In the order in which they run. Envoy tells which policy decided; of several bindings of it, the one
     that the request did not come past. An answer on its way back meets them the other way round.
     """
@@ -243,14 +243,14 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
             yield Decision(**made, decision="passed")
 
 
-def _why(facts: Facts) -> str:
+def _why(facts: CallFacts) -> str:
     """What the caller is told, and what the log tells; that alone where the answer has no words of ours."""
     if facts.words and facts.reason:
         return f"{facts.words} ({facts.reason})"
     return facts.words or facts.reason or facts.details
 
 
-def _sent(noted: Noted, part: Peer) -> Sent:
+def _sent(noted: UpstreamRequest, part: Peer) -> Sent:
     plain = {
         "upstream": part.address or noted.cluster,
         "service": part.service,

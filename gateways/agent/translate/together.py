@@ -7,7 +7,7 @@ from gateways.agent.translate.index import Key
 from gateways.protocol.resources import CHANGE_SET, AnyResource, ApiInstance
 
 
-class Together:
+class ChangeSets:
     """The change sets that resources name."""
 
     def __init__(self, resources: Iterable[AnyResource] = ()) -> None:

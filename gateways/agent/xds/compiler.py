@@ -31,7 +31,7 @@ from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, Slashes
 from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.catalog import find
-from policies.documents.document import Document, Noted, Texts
+from policies.documents.document import Document, RememberedTexts, Texts
 from policies.policy import Compiled, Scope
 
 Names = Mapping[ir.Upstream, str]
@@ -92,7 +92,7 @@ class Compiler:
         """
         if before and self._is_same(api, before):
             return before
-        texts = Noted(self.texts)
+        texts = RememberedTexts(self.texts)
         found = self._policies(api, texts)
         policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}

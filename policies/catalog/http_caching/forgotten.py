@@ -23,7 +23,7 @@ _KEYS = ("gatewright:forgotten", "gatewright:forgotten:about")
 
 
 @dataclass(frozen=True)
-class Heard:
+class StorageAnswer:
     """What the storage answers: whose count it is, up to where, and what of it is new."""
 
     storage: bytes
@@ -32,7 +32,7 @@ class Heard:
     records: list[bytes]
 
     @classmethod
-    def read(cls, told: Any) -> "Heard":
+    def read(cls, told: Any) -> "StorageAnswer":
         """Raises ValueError for what is no answer."""
         match told:
             case [bytes(name), int(count), int(is_lost), list(records)] if len(name) == 16:
@@ -86,13 +86,13 @@ class Forgotten:
         self._seen[file] = found, int(header.out_count)
         return min(count - told, MOST_TOLD) if before == found and count > told else 0
 
-    def _told(self, storage: Storage, header: Header, records: list[bytes]) -> Heard:
+    def _told(self, storage: Storage, header: Header, records: list[bytes]) -> StorageAnswer:
         """Exchange with the storage, which keeps what it has for a day: that is renewed each hour."""
         now = time.monotonic()
         is_due = bool(records) or now - self._kept > HOUR_SECONDS
         name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
         words: list[bytes | int] = [name, header.storage, known, RECORDS, int(is_due), *records]
-        heard = Heard.read(storage.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
+        heard = StorageAnswer.read(storage.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
         self._kept = now if is_due else self._kept
         return heard
 

@@ -19,7 +19,7 @@ from ldap3 import LEVEL, NO_ATTRIBUTES, NONE, SUBTREE, SYNC, Connection, Server,
 from ldap3.core.exceptions import LDAPExceptionError
 from ldap3.utils.conv import escape_filter_chars
 
-from policies.answers.answer import Answer, Network, Unanswered
+from policies.answers.answer import CheckedCredential, Network, Unanswered
 from policies.catalog.ldap_authentication.policy import PLACE
 
 PORTS = {"ldap": 389, "ldaps": 636}
@@ -36,7 +36,7 @@ UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, RecursionError
 _THREADS = ThreadPoolExecutor(64, "ldap")
 
 
-async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> Answer:
+async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> CheckedCredential:
     """Raises Unanswered."""
     try:
         bare = credential.rstrip(b"=")
@@ -69,7 +69,7 @@ class _Talk:
         self._connection: Connection | None = None
         self._is_over = False
 
-    def judge(self, username: str, password: str) -> Answer:
+    def judge(self, username: str, password: str) -> CheckedCredential:
         """Raises Unanswered."""
         try:
             return self._judge(username, password)
@@ -84,7 +84,7 @@ class _Talk:
             assert self._connection is not None
             self._connection.socket.shutdown(socket.SHUT_RDWR)
 
-    def _judge(self, username: str, password: str) -> Answer:
+    def _judge(self, username: str, password: str) -> CheckedCredential:
         connection = self._opened()
         try:
             connection.bind()
@@ -100,7 +100,7 @@ class _Talk:
                 return _no(f"password: the directory does not accept it ({code})")
             if code != OK:
                 raise Unanswered(f"directory: it answers {code} to a bind")
-            return Answer({"is_known": True, "username": name, "dn": dn}, YES_SECONDS, is_yes=True)
+            return CheckedCredential({"is_known": True, "username": name, "dn": dn}, YES_SECONDS, is_yes=True)
         finally:
             with suppress(LDAPExceptionError, OSError):
                 connection.unbind()
@@ -211,18 +211,20 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _no(why: str) -> Answer:
-    return Answer({"is_known": False, "why": why}, NO_SECONDS)
+def _no(why: str) -> CheckedCredential:
+    return CheckedCredential({"is_known": False, "why": why}, NO_SECONDS)
 
 
-async def _played(asked: Mapping[str, Any], username: str, network: Network) -> Answer:
+async def _played(asked: Mapping[str, Any], username: str, network: Network) -> CheckedCredential:
     """In a rehearsal 200 at the path /USERNAME says that the two are known, 401 and 404 that they are not."""
     at = urlsplit(asked["url"])
     host = f"[{at.hostname}]" if ":" in (at.hostname or "") else at.hostname
     url = f"http://{host}:{at.port or PORTS[at.scheme]}/{quote(username, safe='')}"
     heard = await network.get(url, MOST_BYTES)
     if heard.status == 200:
-        return Answer({"is_known": True, "username": username, "dn": username}, YES_SECONDS, is_yes=True)
+        return CheckedCredential(
+            {"is_known": True, "username": username, "dn": username}, YES_SECONDS, is_yes=True
+        )
     if heard.status in (401, 404):
         return _no("password: the directory does not accept it (played)")
     raise Unanswered(f"directory: it answers {heard.status} (played)")

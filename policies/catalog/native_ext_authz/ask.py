@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from policies.answers.answer import Answer, Heard, Network, Unanswered
+from policies.answers.answer import CheckedCredential, HttpAnswer, Network, Unanswered
 from policies.catalog.native_ext_authz import checks
 
 MOST_BYTES = 65_536
@@ -22,7 +22,7 @@ ALWAYS_TOLD = ("location", "www-authenticate")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
 
 
-async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> Answer:
+async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> CheckedCredential:
     """`credential` is what question_of of remembering.lua made of a request. Raises Unanswered."""
     method, path, host, *lines = credential.split(b"\n")
     told = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
@@ -36,11 +36,13 @@ async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> 
         raise Unanswered(f"server: it answers {heard.status}")
     seconds = _held(heard.headers.get("cache-control", ""))
     if heard.status == ALLOWED:
-        return Answer(_allowed(asked, heard), seconds, is_yes=True)
-    return Answer(_refused(asked, heard), min(seconds, NO_SECONDS))
+        return CheckedCredential(_allowed(asked, heard), seconds, is_yes=True)
+    return CheckedCredential(_refused(asked, heard), min(seconds, NO_SECONDS))
 
 
-async def _checked(url: str, line: list[bytes], told: list[tuple[bytes, bytes]], network: Network) -> Answer:
+async def _checked(
+    url: str, line: list[bytes], told: list[tuple[bytes, bytes]], network: Network
+) -> CheckedCredential:
     """The same over gRPC, whose answer says nothing of how long it holds. Raises Unanswered."""
     method, path, host = (_readable(one) for one in line)
     plain = [(name.decode(), _readable(value)) for name, value in told]
@@ -49,8 +51,8 @@ async def _checked(url: str, line: list[bytes], told: list[tuple[bytes, bytes]],
     asked = checks.question(method, path, host, headers, caller)
     is_allowed, said = checks.answer(await network.call(url, checks.METHOD, asked, MOST_BYTES))
     if is_allowed:
-        return Answer(said, FAR, is_yes=True)
-    return Answer(_refusal(said["status"], said["text"], said["fields"]), NO_SECONDS)
+        return CheckedCredential(said, FAR, is_yes=True)
+    return CheckedCredential(_refusal(said["status"], said["text"], said["fields"]), NO_SECONDS)
 
 
 def _readable(value: bytes) -> str:
@@ -58,7 +60,7 @@ def _readable(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
-def _allowed(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
+def _allowed(asked: Mapping[str, Any], heard: HttpAnswer) -> dict[str, Any]:
     return {
         "is_allowed": True,
         "removed": [one for one in _listed(heard.headers.get(REMOVED, "")) if one not in checks.KEPT],
@@ -68,7 +70,7 @@ def _allowed(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
     }
 
 
-def _refused(asked: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
+def _refused(asked: Mapping[str, Any], heard: HttpAnswer) -> dict[str, Any]:
     names = {*asked["client"], *ALWAYS_TOLD} if asked["client"] else {name for name, _ in heard.fields}
     told = [(name, value) for name, value in heard.fields if name in names]
     return _refusal(heard.status, heard.content.decode(errors="replace"), told)
@@ -88,7 +90,7 @@ def _refusal(status: int, text: str, told: Iterable[tuple[str, str]]) -> dict[st
     }
 
 
-def _named(heard: Heard, names: Collection[str]) -> list[list[str]]:
+def _named(heard: HttpAnswer, names: Collection[str]) -> list[list[str]]:
     return [[name, value] for name, value in heard.fields if name in names]
 
 

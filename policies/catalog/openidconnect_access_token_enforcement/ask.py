@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from policies.answers.answer import Answer, Network, Unanswered
+from policies.answers.answer import CheckedCredential, Network, Unanswered
 from policies.introspection.introspect import FAR, introspect
 
 WITHOUT_EXP_SECONDS = 600
 
 
-async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> Answer:
+async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> CheckedCredential:
     """Raises Unanswered."""
     if not asked["url"]:
         raise Unanswered("discovery: the provider's document was never had")

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from apis.certificates import self_signed
 from apis.secret_groups.reading import limits, process
-from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import StoreFault
+from apis.secret_groups.reading.uploaded import UploadedSecret
 from tests.apis.secret_groups import stores
 from tests.apis.secret_groups.authority import Authority
 
@@ -31,7 +31,7 @@ OWN, OWN_KEY = MIDDLE.issued("own.example.com")
 
 def read(kind: str = "keystore", type_: str = "PEM", passphrase: str = "", **files: str | bytes):  # type: ignore[no-untyped-def]
     content = {name: one.encode() if isinstance(one, str) else one for name, one in files.items()}
-    return process.read(Asked(kind, type_, content, passphrase))
+    return process.read(UploadedSecret(kind, type_, content, passphrase))
 
 
 def locked(pem: str, passphrase: str) -> bytes:
@@ -66,7 +66,7 @@ def test_missing_issuer_is_told() -> None:
 
 
 def test_key_with_a_passphrase_is_opened() -> None:
-    asked = Asked(
+    asked = UploadedSecret(
         "keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": locked(KEY, "right")}, "", "right"
     )
 
@@ -79,87 +79,115 @@ def test_key_with_a_passphrase_is_opened() -> None:
     ("asked", "field", "words"),
     [
         (
-            Asked("keystore", "PKCS12", {"store": stores.keystore("PKCS12")}, "wrong"),
+            UploadedSecret("keystore", "PKCS12", {"store": stores.keystore("PKCS12")}, "wrong"),
             "passphrase",
             "does not open",
         ),
-        (Asked("keystore", "PKCS12", {"store": stores.keystore("PKCS12")}), "passphrase", "is missing"),
-        (Asked("keystore", "JKS", {"store": stores.keystore("JKS")}, "wrong"), "passphrase", "does not open"),
         (
-            Asked("keystore", "JCEKS", {"store": stores.keystore("JCEKS")}, "changeit", "no"),
+            UploadedSecret("keystore", "PKCS12", {"store": stores.keystore("PKCS12")}),
+            "passphrase",
+            "is missing",
+        ),
+        (
+            UploadedSecret("keystore", "JKS", {"store": stores.keystore("JKS")}, "wrong"),
+            "passphrase",
+            "does not open",
+        ),
+        (
+            UploadedSecret("keystore", "JCEKS", {"store": stores.keystore("JCEKS")}, "changeit", "no"),
             "key_passphrase",
             "not open",
         ),
         (
-            Asked("keystore", "JKS", {"store": stores.keystore("JKS")}, "changeit", "", "b"),
+            UploadedSecret("keystore", "JKS", {"store": stores.keystore("JKS")}, "changeit", "", "b"),
             "alias",
             'there is "edge"',
         ),
         (
-            Asked("keystore", "JKS", {"store": stores.truststore("JKS")}, "changeit"),
+            UploadedSecret("keystore", "JKS", {"store": stores.truststore("JKS")}, "changeit"),
             "store",
             "it is a truststore",
         ),
-        (Asked("keystore", "PKCS12", {"store": stores.keystore("JKS")}, "changeit"), "type", "Java keystore"),
         (
-            Asked("keystore", "JKS", {"store": stores.keystore("PKCS12")}, "changeit"),
+            UploadedSecret("keystore", "PKCS12", {"store": stores.keystore("JKS")}, "changeit"),
+            "type",
+            "Java keystore",
+        ),
+        (
+            UploadedSecret("keystore", "JKS", {"store": stores.keystore("PKCS12")}, "changeit"),
             "store",
             "choose that type",
         ),
-        (Asked("keystore", "PKCS12", {"store": CERTIFICATE.encode()}), "type", "it is PEM"),
+        (UploadedSecret("keystore", "PKCS12", {"store": CERTIFICATE.encode()}), "type", "it is PEM"),
         (
-            Asked("keystore", "PEM", {"certificate": KEY.encode(), "key": CERTIFICATE.encode()}),
+            UploadedSecret("keystore", "PEM", {"certificate": KEY.encode(), "key": CERTIFICATE.encode()}),
             "certificate",
             "mixed up",
         ),
         (
-            Asked("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": OTHER.encode()}),
+            UploadedSecret("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": OTHER.encode()}),
             "key",
             "mixed up",
         ),
         (
-            Asked("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": OTHER_KEY.encode()}),
+            UploadedSecret(
+                "keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": OTHER_KEY.encode()}
+            ),
             "certificate",
             "another",
         ),
-        (Asked("keystore", "PEM", {"certificate": CERTIFICATE.encode()}), "key", "choose the private key"),
         (
-            Asked("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": locked(KEY, "a")}),
+            UploadedSecret("keystore", "PEM", {"certificate": CERTIFICATE.encode()}),
+            "key",
+            "choose the private key",
+        ),
+        (
+            UploadedSecret("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": locked(KEY, "a")}),
             "key_passphrase",
             "give its",
         ),
         (
-            Asked("keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": locked(KEY, "a")}, "", "b"),
+            UploadedSecret(
+                "keystore", "PEM", {"certificate": CERTIFICATE.encode(), "key": locked(KEY, "a")}, "", "b"
+            ),
             "key_passphrase",
             "does not open",
         ),
         (
-            Asked("keystore", "PEM", {"certificate": ENDED[0].encode(), "key": ENDED[1].encode()}),
+            UploadedSecret("keystore", "PEM", {"certificate": ENDED[0].encode(), "key": ENDED[1].encode()}),
             "certificate",
             "ended on",
         ),
         (
-            Asked("keystore", "PEM", {"certificate": WEAK[0].encode(), "key": WEAK[1].encode()}),
+            UploadedSecret("keystore", "PEM", {"certificate": WEAK[0].encode(), "key": WEAK[1].encode()}),
             "key",
             "1024 bits",
         ),
         (
-            Asked("keystore", "JKS", {"store": stores.keystore("JKS")[:400]}, "changeit"),
+            UploadedSecret("keystore", "JKS", {"store": stores.keystore("JKS")[:400]}, "changeit"),
             "passphrase",
             "damaged",
         ),
-        (Asked("keystore", "PKCS12", {"store": b"\x30\x82" + b"\0" * 500}, "changeit"), "store", "damaged"),
-        (Asked("truststore", "PEM", {"store": KEY.encode()}), "store", "mixed up"),
-        (Asked("truststore", "PEM", {"store": b"hello"}), "store", "no certificate"),
-        (Asked("certificate", "PEM", {"certificate": b"\x30\x82"}), "certificate", "choose the type PKCS12"),
         (
-            Asked("certificate", "PEM", {"certificate": b"-" * (limits.MOST_BYTES + 1)}),
+            UploadedSecret("keystore", "PKCS12", {"store": b"\x30\x82" + b"\0" * 500}, "changeit"),
+            "store",
+            "damaged",
+        ),
+        (UploadedSecret("truststore", "PEM", {"store": KEY.encode()}), "store", "mixed up"),
+        (UploadedSecret("truststore", "PEM", {"store": b"hello"}), "store", "no certificate"),
+        (
+            UploadedSecret("certificate", "PEM", {"certificate": b"\x30\x82"}),
+            "certificate",
+            "choose the type PKCS12",
+        ),
+        (
+            UploadedSecret("certificate", "PEM", {"certificate": b"-" * (limits.MOST_BYTES + 1)}),
             "certificate",
             "larger than",
         ),
     ],
 )
-def test_what_cannot_be_taken_says_why_and_where(asked: Asked, field: str, words: str) -> None:
+def test_what_cannot_be_taken_says_why_and_where(asked: UploadedSecret, field: str, words: str) -> None:
     with pytest.raises(StoreFault) as refused:
         process.read(asked)
 
@@ -176,7 +204,7 @@ def test_passphrase_that_is_stretched_without_end_is_given_up() -> None:
 
 def test_slow_stores_hold_a_few_threads_alone() -> None:
     """Each is opened in a process of its own, and a thread that serves pages waits for it."""
-    slow = Asked("keystore", "PKCS12", {"store": stretched(stores.keystore("PKCS12"))}, "changeit")
+    slow = UploadedSecret("keystore", "PKCS12", {"store": stretched(stores.keystore("PKCS12"))}, "changeit")
     most = limits.MOST_READ + limits.MOST_WAITING
 
     with ThreadPoolExecutor(most + 2) as threads:

@@ -19,7 +19,7 @@ _HEADER = re.compile(r"""#?\[?\s*attributes\.headers\[['"]([A-Za-z0-9_-]+)['"]\]
 
 
 @dataclass(frozen=True)
-class How:
+class CredentialPlaces:
     """Where callers send their credentials: "" for a place that is no header."""
 
     is_basic: bool = False
@@ -29,7 +29,7 @@ class How:
 
 
 @dataclass(frozen=True)
-class Asking:
+class ContractPolicies:
     """Titles of the policies that look callers up in contracts, and of those that hold them to their tier's
     limits. `observing` only tell what they would refuse.
     """
@@ -37,7 +37,7 @@ class Asking:
     policies: tuple[str, ...] = ()
     limiting: tuple[str, ...] = ()
     observing: tuple[str, ...] = ()
-    how: How | None = None
+    how: CredentialPlaces | None = None
     """As the first of them looks for them; None where nothing does."""
 
     @property
@@ -55,12 +55,12 @@ class Asking:
         return bool(self.observing) and not self.policies
 
 
-def asking(api: ApiInstance) -> Asking:
+def contract_policies(api: ApiInstance) -> ContractPolicies:
     """Of what is saved: the API's own and the automated policies that run for it."""
     policies: list[str] = []
     limiting: list[str] = []
     observing: list[str] = []
-    how: How | None = None
+    how: CredentialPlaces | None = None
     for one in running(api, [one.name for one in catalog.policies() if may_ask(one)]):
         asks = one.policy.asks_contracts(one.config)
         if asks is None:
@@ -72,7 +72,7 @@ def asking(api: ApiInstance) -> Asking:
         policies.append(one.policy.title)
         if asks.limits:
             limiting.append(one.policy.title)
-    return Asking(tuple(policies), tuple(limiting), tuple(observing), how)
+    return ContractPolicies(tuple(policies), tuple(limiting), tuple(observing), how)
 
 
 def up_to_limits(api: ApiInstance) -> set[str]:
@@ -112,14 +112,14 @@ def granted(api: ApiInstance, policy: Policy[Any]) -> Granted | None:
     return Granted(counts.get(Contract.Status.APPROVED, 0), counts.get(Contract.Status.PENDING, 0))
 
 
-def _how(config: PolicyConfig, *, needs_secret: bool) -> How:
+def _how(config: PolicyConfig, *, needs_secret: bool) -> CredentialPlaces:
     if getattr(config, "is_basic", False):
-        return How(is_basic=True)
+        return CredentialPlaces(is_basic=True)
     if getattr(config, "key_origin", "") == "header":
-        return How(id_header=str(getattr(config, "header_name", "")), needs_secret=False)
+        return CredentialPlaces(id_header=str(getattr(config, "header_name", "")), needs_secret=False)
     id_header = _header(getattr(config, "client_id_expression", None))
     secret_header = _header(getattr(config, "client_secret_expression", None)) if needs_secret else ""
-    return How(id_header=id_header, secret_header=secret_header, needs_secret=needs_secret)
+    return CredentialPlaces(id_header=id_header, secret_header=secret_header, needs_secret=needs_secret)
 
 
 def _header(expression: object) -> str:

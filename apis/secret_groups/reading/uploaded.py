@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Asked:
+class UploadedSecret:
     """`files` by the field that they came in: certificate, key, chain, or store."""
 
     kind: str
@@ -23,10 +23,10 @@ class Asked:
         return json.dumps(plain).encode()
 
 
-def read(text: bytes) -> Asked:
+def read(text: bytes) -> UploadedSecret:
     plain: dict[str, Any] = json.loads(text)
     files = {name: base64.b64decode(one) for name, one in plain.pop("files").items()}
-    return Asked(files=files, **plain)
+    return UploadedSecret(files=files, **plain)
 
 
 def _text(content: bytes) -> str:

@@ -12,7 +12,7 @@ SHOWN = ("issuer", "introspection_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True)
-class Found:
+class ProviderAnswer:
     """`said` is what the provider's document says of itself, by its names; empty where it has none.
 
     `fault` is why no token can be judged by it, "" where it can.
@@ -22,7 +22,7 @@ class Found:
     fault: str = ""
 
 
-def ask(provider: ClientProvider) -> Found:
+def ask(provider: ClientProvider) -> ProviderAnswer:
     """Within seconds. Asks only where identity providers may be."""
     said: dict[str, str] = {}
     trusted_ca = _trusted_ca(provider)
@@ -31,8 +31,8 @@ def ask(provider: ClientProvider) -> Found:
             said = _document(provider.issuer, trusted_ca)
         _judge(provider, said.get("introspection_endpoint") or provider.introspection_url, trusted_ca)
     except Unfetched as error:
-        return Found(said, str(error))
-    return Found(said)
+        return ProviderAnswer(said, str(error))
+    return ProviderAnswer(said)
 
 
 def _trusted_ca(provider: ClientProvider) -> str:
