@@ -31,7 +31,7 @@ _COUNT = f"sum(requests), sum(requests) FILTER (WHERE {FAILED})"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FailedCount:
     """Calls that came to nothing, in the words by which they are counted."""
 
     api: int
@@ -106,7 +106,7 @@ def _asked(sql: str, over: Range, **known: Any) -> list[tuple[Any, ...]]:
         return rows
 
 
-def troubles(calls: ApplicationCalls, over: Range, limit: int) -> list[Trouble]:
+def troubles(calls: ApplicationCalls, over: Range, limit: int) -> list[FailedCount]:
     """What failed, the most frequent first."""
     sql = f"""
         SELECT api_id, status, policy, policy_check, failure, sum(requests)
@@ -115,7 +115,7 @@ def troubles(calls: ApplicationCalls, over: Range, limit: int) -> list[Trouble]:
     """
     found = ask(sql, calls, over, limit=limit)
     return [
-        Trouble(api, status, policy, check, failure, int(count))
+        FailedCount(api, status, policy, check, failure, int(count))
         for api, status, policy, check, failure, count in found
     ]
 

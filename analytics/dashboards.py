@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from analytics import calls, queries, upstreams
 from analytics.bars import bars
-from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
+from analytics.figures import CLASSES, Figures, LabelShare, ResourceShare, add
 from analytics.models import Sample
 from analytics.queries import UpstreamCalls, Whose
 from analytics.ranges import Range
 from apis.deployment import brought
-from apis.failing import Failed
+from apis.failing import UpstreamFailure
 from apis.models import ApiInstance
 from apis.revisions.rows import route_label
 from console.models import Environment
@@ -242,7 +242,7 @@ def samples(
     return kept
 
 
-def rows(shares: Iterable[Share], names: Mapping[str, str] | None = None) -> list[BarRow]:
+def rows(shares: Iterable[LabelShare], names: Mapping[str, str] | None = None) -> list[BarRow]:
     shares = list(shares)
     whole = sum(share.requests for share in shares) or 1
     return [
@@ -256,7 +256,7 @@ def rows(shares: Iterable[Share], names: Mapping[str, str] | None = None) -> lis
     ]
 
 
-def failure_rows(parts: Sequence[Failed]) -> list[tuple[Failed, float]]:
+def failure_rows(parts: Sequence[UpstreamFailure]) -> list[tuple[UpstreamFailure, float]]:
     """With each, its share of all that failed, in percent."""
     whole = sum(part.requests for part in parts) or 1
     return [(part, 100 * part.requests / whole) for part in parts]
@@ -304,12 +304,12 @@ def _deployed(api: ApiInstance, over: Range) -> dict[datetime, str]:
     return {one.deployment.created_at: f"Deployment {one.deployment.generation}: {one.words}" for one in told}
 
 
-def _replica_names(shares: Iterable[Share]) -> dict[str, str]:
+def _replica_names(shares: Iterable[LabelShare]) -> dict[str, str]:
     ids = [share.label for share in shares]
     return {str(pk): name for pk, name in Replica.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
-def _route_titles(api: ApiInstance, shares: Iterable[Share]) -> dict[str, str]:
+def _route_titles(api: ApiInstance, shares: Iterable[LabelShare]) -> dict[str, str]:
     """What people call the routes that the access log names; a number is a route that is gone by now."""
     gone = {share.label: "A former route" for share in shares if share.label.isdigit()}
     return (

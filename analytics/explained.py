@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analytics.calls import Trouble
+from analytics.calls import FailedCount
 from policies import catalog
 from policies.policy import Phase, Policy
 from policies.traits import Explained
@@ -56,7 +56,7 @@ def explain(status: int, policy: str, failure: str) -> Explained:
     return _BY_STATUS.get(str(status)) or (_SERVER if status >= 500 else _CLIENT)
 
 
-def of(trouble: Trouble) -> Explained:
+def of(trouble: FailedCount) -> Explained:
     return explain(trouble.status, trouble.policy, trouble.failure)
 
 

@@ -48,7 +48,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Share:
+class LabelShare:
     """A part of the requests, by one label."""
 
     label: str

@@ -9,7 +9,7 @@ from analytics import calls, conditions, queries
 from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import ApplicationCalls, Held, Measure, Observed, Recent, Resource, Traffic
+from apis.traffic import ApplicationCalls, Held, Measure, Observed, PathTraffic, Recent, Traffic
 from console.models import Environment
 
 MOST_RECENT = 10
@@ -38,9 +38,9 @@ def failing_in(environment: Environment) -> dict[int, Failing]:
     return queries.failing(environment)
 
 
-def resources(api: int, limit: int) -> list[Resource]:
+def resources(api: int, limit: int) -> list[PathTraffic]:
     return [
-        Resource(one.method, one.resource, one.requests, one.client_errors, one.server_errors, one.total)
+        PathTraffic(one.method, one.resource, one.requests, one.client_errors, one.server_errors, one.total)
         for one in queries.day_of_resources(api, limit)
     ]
 

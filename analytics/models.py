@@ -9,7 +9,7 @@ from django.db import models
 
 from analytics.columns import indexes, late_label, loose, of_applications
 from analytics.latencies import LatencyMinute  # noqa: F401 - Django finds its models here
-from apis.failing import Failed
+from apis.failing import UpstreamFailure
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 from gateways.models import Gateway, Replica
@@ -326,9 +326,11 @@ class Sample(models.Model):
         return f"{self.method} {self.path} {self.status}"
 
     @property
-    def failed(self) -> Failed | None:
+    def failed(self) -> UpstreamFailure | None:
         """Why its upstream failed; None where it did not."""
-        return Failed(self.failure, self.failure_detail, self.upstream_host) if self.failure else None
+        return (
+            UpstreamFailure(self.failure, self.failure_detail, self.upstream_host) if self.failure else None
+        )
 
 
 class LogOffset(models.Model):

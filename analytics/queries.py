@@ -10,7 +10,7 @@ import orjson
 from django.db import connection
 
 from analytics import ranges, sources
-from analytics.figures import CLASSES, Figures, ResourceShare, Share
+from analytics.figures import CLASSES, Figures, LabelShare, ResourceShare
 from analytics.grains import (
     COUNTS,
     DAY,
@@ -23,7 +23,7 @@ from analytics.grains import (
 )
 from analytics.models import Sample
 from analytics.ranges import Range
-from apis.failing import Failed, Failing
+from apis.failing import Failing, UpstreamFailure
 from apis.traffic import ApplicationCalls, Measure
 from console.models import Environment
 from gateways.protocol.failures import CUT
@@ -155,7 +155,7 @@ def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
     return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
 
 
-def breakdowns(whose: Iterable[int] | UpstreamCalls, over: Range) -> dict[str, list[Share]]:
+def breakdowns(whose: Iterable[int] | UpstreamCalls, over: Range) -> dict[str, list[LabelShare]]:
     """{"method" | "status" | "replica_id" | "route": parts, largest first}.
 
     Each histogram is added up once, in what has all labels in common, before it counts for each of them.
@@ -170,14 +170,14 @@ def breakdowns(whose: Iterable[int] | UpstreamCalls, over: Range) -> dict[str, l
         GROUP BY GROUPING SETS ({", ".join(f"({label})" for label in labels)})
         ORDER BY sum(requests) DESC
     """
-    found: dict[str, list[Share]] = {label: [] for label in labels}
+    found: dict[str, list[LabelShare]] = {label: [] for label in labels}
     for *values, requests, total in ask(sql, whose, over):
         label, value = next(pair for pair in zip(labels, values, strict=True) if pair[1] is not None)
-        found[label].append(Share(value, int(requests), _histogram(total)))
+        found[label].append(LabelShare(value, int(requests), _histogram(total)))
     return found
 
 
-def failures(whose: Whose, over: Range) -> list[Failed]:
+def failures(whose: Whose, over: Range) -> list[UpstreamFailure]:
     """Why requests failed at their upstreams, by reason and upstream, the most frequent first.
 
     An index leads to what failed; an environment's are those of the APIs that it has now.
@@ -188,7 +188,7 @@ def failures(whose: Whose, over: Range) -> list[Failed]:
         WHERE failure <> '' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
     """
     found = ask(sql, whose, over)
-    return [Failed(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
+    return [UpstreamFailure(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
 
 
 def last_active(apis: Iterable[int]) -> dict[int, datetime]:
@@ -219,14 +219,14 @@ def failing(whose: Whose) -> dict[int, Failing]:
     are few.
     """
     over = ranges.recent(Failing.SECONDS)
-    parts: dict[int, list[Failed]] = defaultdict(list)
+    parts: dict[int, list[UpstreamFailure]] = defaultdict(list)
     sql = f"""
         SELECT api_id, failure, failure_detail, upstream_host, sum(requests) FROM analytics_trafficwindow
         WHERE failure <> '' AND time >= %(start)s AND {_mine(whose)}
         GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 3, 4
     """
     for api, reason, detail, host, requests in ask(sql, whose, over):
-        parts[api].append(Failed(reason, detail, host, int(requests)))
+        parts[api].append(UpstreamFailure(reason, detail, host, int(requests)))
     if not parts:
         return {}
     sql = f"""

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from analytics import calls, conditions, queries, ranges, upstreams
 from analytics.figures import CLASSES, Figures
 from analytics.models import Sample
-from apis.failing import Failed
+from apis.failing import UpstreamFailure
 from apis.models import PolicyBinding
 from apis.rest import reach
 from apis.traffic import Held
@@ -211,7 +211,7 @@ def _held(binding: PolicyBinding, held: Held) -> dict[str, Any]:
     }
 
 
-def _failure(failed: Failed) -> dict[str, Any]:
+def _failure(failed: UpstreamFailure) -> dict[str, Any]:
     return {
         "reason": failed.reason,
         "detail": failed.detail,

@@ -62,7 +62,7 @@ def _by_api(apis: dict[int, ApiInstance], figures: dict[int, Figures]) -> list[A
     return sorted(used, key=lambda one: (-one.figures.requests, one.api.pk))
 
 
-def _lines(apis: dict[int, ApiInstance], found: list[calls.Trouble]) -> list[FailedCalls]:
+def _lines(apis: dict[int, ApiInstance], found: list[calls.FailedCount]) -> list[FailedCalls]:
     """Reasons that are told in the same words are one."""
     whole: dict[tuple[int, int, Explained], int] = {}
     for one in found:

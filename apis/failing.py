@@ -55,7 +55,7 @@ _DETAILS = {
 
 
 @dataclass(frozen=True)
-class Failed:
+class UpstreamFailure:
     """Requests that failed for one reason at one upstream, in the words of `gateways.protocol.failures`."""
 
     reason: str
@@ -92,7 +92,7 @@ class Failing:
     FEW: ClassVar[int] = 3
     SHARE_PERCENT: ClassVar[int] = 10
 
-    parts: tuple[Failed, ...]
+    parts: tuple[UpstreamFailure, ...]
     passed: int
 
     @property

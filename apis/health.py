@@ -20,7 +20,7 @@ _WORDS = {"unhealthy": "Unhealthy", "ejected": "Ejected", "unknown": "Not asked 
 """The worst first."""
 
 
-class Host(BaseModel):
+class HostHealth(BaseModel):
     """One host of an upstream, as one replica has it; `name` is by which DNS knows it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -40,7 +40,7 @@ class UpstreamHealth(BaseModel):
     unknown: int = Field(0, ge=0)
     total: int = Field(ge=0)
     unhealthy: tuple[str, ...] = ()
-    hosts: tuple[Host, ...] = Field((), max_length=MOST_HOSTS)
+    hosts: tuple[HostHealth, ...] = Field((), max_length=MOST_HOSTS)
 
     @property
     def is_unhealthy(self) -> bool:

@@ -57,7 +57,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Resource:
+class PathTraffic:
     """Requests to one path of an API, its ids replaced, in the last 24 hours. `total` is a histogram of
     microseconds.
     """
@@ -99,7 +99,7 @@ class ApplicationCalls:
         return cls(apis, labels[0], labels[-1], named.since(application))
 
 
-class Source(Protocol):
+class TrafficSource(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
     def measures_in(self, environment: Environment, by: Measure, /) -> Mapping[int, float]: ...
@@ -112,7 +112,7 @@ class Source(Protocol):
 
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
 
-    def resources(self, api: int, limit: int, /) -> Sequence[Resource]: ...
+    def resources(self, api: int, limit: int, /) -> Sequence[PathTraffic]: ...
 
     def recent(self, api: int, /) -> list[Recent]: ...
 
@@ -133,10 +133,10 @@ class Source(Protocol):
     ) -> Sequence[int]: ...
 
 
-_sources: list[Source] = []
+_sources: list[TrafficSource] = []
 
 
-def provide(source: Source) -> None:
+def provide(source: TrafficSource) -> None:
     """Called once, when the app that knows the figures is ready."""
     _sources[:] = [source]
 
@@ -179,7 +179,7 @@ def failing_in(environment: Environment) -> dict[int, Failing]:
     return {pk: found for source in _sources for pk, found in source.failing_in(environment).items()}
 
 
-def resources(api: int, limit: int) -> list[Resource]:
+def resources(api: int, limit: int) -> list[PathTraffic]:
     """The API's paths that were called most, with what clients call them by."""
     return [one for source in _sources for one in source.resources(api, limit)]
 

@@ -47,14 +47,14 @@ class SystemPart:
 
 
 @dataclass
-class _Answer:
+class _LastAnswer:
     """The last answer of the parts in the background, and when it was given."""
 
     asked_at: float = float("-inf")
     found: list[SystemPart] = field(default_factory=list)
 
 
-_last = _Answer()
+_last = _LastAnswer()
 
 
 def parts() -> list[SystemPart]:

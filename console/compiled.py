@@ -40,7 +40,7 @@ class _Known:
         return self.compiler
 
 
-class Compiled(Generic[Row]):
+class CompiledQuery(Generic[Row]):
     """A queryset of which values alone differ each time: `make` is called once, with a stand-in for each.
 
     A stand-in is of the value's type and equal to nothing else in the statement, which must hold it as it is:

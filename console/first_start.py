@@ -17,7 +17,7 @@ LOCK = 0x6761_7465
 
 
 @dataclass(frozen=True)
-class Login:
+class FirstLogin:
     """`password` is None when the person chose it: then it is kept hashed alone."""
 
     username: str
@@ -36,7 +36,7 @@ def alone() -> Iterator[None]:
             cursor.execute("select pg_advisory_unlock(%s)", [LOCK])
 
 
-def prepare(home: Path, password: str | None) -> Login:
+def prepare(home: Path, password: str | None) -> FirstLogin:
     """Bring the database up to date and make what is missing, one process at a time.
 
     `password` is the administrator's, where one was given and there is no administrator yet.
@@ -47,7 +47,7 @@ def prepare(home: Path, password: str | None) -> Login:
 
 
 @transaction.atomic
-def ensure_data(home: Path, password: str | None = None) -> Login:
+def ensure_data(home: Path, password: str | None = None) -> FirstLogin:
     """Make what is missing; what exists is left as it is."""
     organization = ensure_organization()
     kept = home / "admin-password"
@@ -57,7 +57,7 @@ def ensure_data(home: Path, password: str | None = None) -> Login:
         password = password or _keep(kept, secrets.token_urlsafe(12))
         admin = User.objects.create_superuser(username, password=password, must_change_password=True)
         Role.objects.create(user=admin, organization=organization, name=Role.Name.ADMINISTRATOR)
-    return Login(admin.username, _still_valid(admin, kept))
+    return FirstLogin(admin.username, _still_valid(admin, kept))
 
 
 def ensure_organization() -> Organization:

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from django.db.models import QuerySet
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.counted import Counted
 from console.models import Environment
 
 
-class Counts(NamedTuple):
+class MenuCounts(NamedTuple):
     rows: int | None = None
     alarms: int | None = None
 
@@ -51,27 +51,27 @@ def entries() -> Iterable[MenuEntry]:
     return sorted(_entries.values(), key=lambda entry: entry.place)
 
 
-def counted(environment: Environment, entries: Iterable[MenuEntry]) -> dict[str, Counts]:
+def counted(environment: Environment, entries: Iterable[MenuEntry]) -> dict[str, MenuCounts]:
     """By page, of those that count something: rows by one statement for all of them."""
     given = list(entries)
-    told = {entry.page: Counts(entry.count()) for entry in given if entry.count}
+    told = {entry.page: MenuCounts(entry.count()) for entry in given if entry.count}
     asking = tuple(entry.page for entry in given if entry.rows or entry.alarm)
     for found in _statement(asking)(environment=environment.pk) if asking else ():
         told |= {
-            page: Counts(*(getattr(found, f"{page}_{one}", None) for one in Counts._fields))
+            page: MenuCounts(*(getattr(found, f"{page}_{one}", None) for one in MenuCounts._fields))
             for page in asking
         }
     return told
 
 
 @lru_cache(maxsize=64)
-def _statement(pages: tuple[str, ...]) -> Compiled[Environment]:
+def _statement(pages: tuple[str, ...]) -> CompiledQuery[Environment]:
     """By who may see what there are a few of them."""
     told: dict[str, Counted] = {}
     for entry in map(_entries.__getitem__, pages):
         told |= {f"{entry.page}_rows": Counted(entry.rows())} if entry.rows else {}
         told |= {f"{entry.page}_alarms": Counted(entry.alarm())} if entry.alarm else {}
-    return Compiled(
+    return CompiledQuery(
         lambda environment: Environment.objects.filter(pk=environment).order_by().only("pk").annotate(**told),
         environment=uuid4(),
     )

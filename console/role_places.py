@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Q
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 
 CONSTRAINTS = [
     models.UniqueConstraint(
@@ -72,5 +72,5 @@ def _given_to(user: UUID) -> RoleQuerySet:
     return found
 
 
-given_to = Compiled(_given_to, user=uuid4())
+given_to = CompiledQuery(_given_to, user=uuid4())
 """As `of` finds them, with what their grants need: every page asks for its user's."""

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.grants import Held, May
 from console.models import Environment, Organization, User
 from console.permissions import Permission
@@ -102,7 +102,7 @@ def _oldest(held: Held) -> Environment | None:
     return visible.order_by("created_at").first()
 
 
-_environment = Compiled(
+_environment = CompiledQuery(
     lambda key: Environment.objects.filter(pk=key).select_related("organization").order_by(), key=uuid4()
 )
 

@@ -45,7 +45,7 @@ class CatalogEntry:
 
 
 @dataclass(frozen=True)
-class Group:
+class CatalogGroup:
     category: str
     entries: list[CatalogEntry]
 
@@ -78,7 +78,7 @@ def groups_of(
     href: Callable[[Listed], str],
     side: str = "",
     also: Sequence[Transport] = (),
-) -> list[Group]:
+) -> list[CatalogGroup]:
     """The policies whose name or summary holds every word, by category; an unknown category or side holds
     none.
     """
@@ -92,7 +92,7 @@ def groups_of(
         and all(word in _words_of(policy) for word in words)
     ]
     groups = [
-        Group(
+        CatalogGroup(
             one,
             [
                 CatalogEntry(policy, href(policy), known().get(policy.name))

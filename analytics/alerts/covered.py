@@ -8,7 +8,7 @@ from analytics.alerts.models import Alert
 from apis.models import ApiInstance
 
 
-class Api(NamedTuple):
+class AlertedApi(NamedTuple):
     pk: int
     environment: UUID
     gateway: UUID | None
@@ -26,7 +26,7 @@ class Api(NamedTuple):
         return f"{self.asset} ({self.label})" if self.label else self.asset
 
 
-Apis = Mapping[int, Api]
+Apis = Mapping[int, AlertedApi]
 
 
 class Covered:
@@ -36,7 +36,7 @@ class Covered:
         environments = {alert.environment_id for alert in alerts}
         found = ApiInstance.objects.filter(environment__in=environments).order_by("pk")
         columns = ("pk", "environment", "gateway", "is_deployed", "tags", "asset__name", "label")
-        self.all = {row[0]: Api(*row) for row in found.values_list(*columns)}
+        self.all = {row[0]: AlertedApi(*row) for row in found.values_list(*columns)}
         self._known: dict[tuple[object, ...], Apis] = {}
 
     def of(self, alert: Alert) -> Apis:

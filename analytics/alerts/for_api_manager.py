@@ -10,7 +10,7 @@ from analytics.alerts import wording
 from analytics.alerts.models import Alert, Incident
 from apis.alerting import Alerting
 from apis.models import ApiInstance
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.models import User
 from console.permissions import Permission
 
@@ -45,7 +45,7 @@ def _raised_for(environment: UUID, api: int, key: str) -> QuerySet[Incident]:
     return raised.filter(Q(key=key) | Q(alert__api=api)).order_by().select_related("alert")
 
 
-_raised = Compiled(_raised_for, environment=uuid4(), api=8 * 10**17, key="what it is of")
+_raised = CompiledQuery(_raised_for, environment=uuid4(), api=8 * 10**17, key="what it is of")
 
 
 def alerts_of(api: ApiInstance) -> Iterable[Alert]:

@@ -9,7 +9,7 @@ EVERYWHERE = (About.API, About.TAG, About.GATEWAY, About.ENVIRONMENT)
 
 
 @dataclass(frozen=True)
-class Kind:
+class AlertKind:
     """`is_compared`: it has an operator and a threshold. `is_traffic`: it is seen in what gateways count.
 
     `at_rest` is its value where there were no requests; None: it has none.
@@ -31,15 +31,19 @@ class Kind:
 
 
 _KINDS = (
-    Kind(Type.REQUESTS, "How many requests came", "requests", at_rest=0),
-    Kind(Type.CODES, "How many were answered with certain statuses", "answers", at_rest=0),
-    Kind(Type.TIME, "How long requests took, on average", "ms", most=3_600_000),
-    Kind(Type.VIOLATIONS, "How many a policy refused", "refusals", at_rest=0),
-    Kind(Type.PERCENTILE, "What most requests stay below: the 95th percentile, say", "ms", most=3_600_000),
-    Kind(Type.SLOW, "How many took longer than a time", "requests", at_rest=0),
-    Kind(Type.ERRORS, "The share that was answered with 400 or above, or cut", "%", most=100),
-    Kind(Type.SILENT, "That an API which was called before is called no more", is_compared=False, at_rest=0),
-    Kind(
+    AlertKind(Type.REQUESTS, "How many requests came", "requests", at_rest=0),
+    AlertKind(Type.CODES, "How many were answered with certain statuses", "answers", at_rest=0),
+    AlertKind(Type.TIME, "How long requests took, on average", "ms", most=3_600_000),
+    AlertKind(Type.VIOLATIONS, "How many a policy refused", "refusals", at_rest=0),
+    AlertKind(
+        Type.PERCENTILE, "What most requests stay below: the 95th percentile, say", "ms", most=3_600_000
+    ),
+    AlertKind(Type.SLOW, "How many took longer than a time", "requests", at_rest=0),
+    AlertKind(Type.ERRORS, "The share that was answered with 400 or above, or cut", "%", most=100),
+    AlertKind(
+        Type.SILENT, "That an API which was called before is called no more", is_compared=False, at_rest=0
+    ),
+    AlertKind(
         Type.AWAY,
         "That no replica of a gateway reports",
         "minutes",
@@ -47,7 +51,7 @@ _KINDS = (
         is_traffic=False,
         is_compared=False,
     ),
-    Kind(
+    AlertKind(
         Type.CERTIFICATE,
         "That a certificate which APIs use ends within some days",
         "days",
@@ -56,14 +60,14 @@ _KINDS = (
         has_window=False,
         most=3650,
     ),
-    Kind(
+    AlertKind(
         Type.DEPLOYMENT,
         "That a gateway refuses what was deployed",
         is_traffic=False,
         is_compared=False,
         has_window=False,
     ),
-    Kind(
+    AlertKind(
         Type.UPSTREAM,
         "That no host of an upstream is well, as a replica's health checks tell",
         is_traffic=False,
@@ -74,5 +78,5 @@ _KINDS = (
 KINDS = {kind.type: kind for kind in _KINDS}
 
 
-def kind_of(alert: Alert) -> Kind:
+def kind_of(alert: Alert) -> AlertKind:
     return KINDS[alert.type]

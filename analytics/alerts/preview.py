@@ -44,7 +44,7 @@ class ChartLine:
 
 
 @dataclass(frozen=True)
-class Preview:
+class AlertPreview:
     """`shown` of `of` APIs are in it. `now` is for whom the condition holds at present, where the alert is of
     no traffic.
     """
@@ -102,12 +102,12 @@ class _Walk:
             self.fired += 1
 
 
-def preview(alert: Alert) -> Preview:
+def preview(alert: Alert) -> AlertPreview:
     """`alert` may be one that is not saved."""
     now = MINUTE.floor(timezone.now())
     if not kind_of(alert).is_traffic:
         found = looking.looks([alert], now)[alert.pk].breaches
-        return Preview(False, now - DAY, now, now=_told(alert, found), now_more=max(0, len(found) - 10))
+        return AlertPreview(False, now - DAY, now, now=_told(alert, found), now_more=max(0, len(found) - 10))
     is_short = alert.window_minutes <= SHORT
     grain = MINUTE if is_short else HOUR
     end = grain.floor(now) + (timedelta() if is_short else grain.length)
@@ -190,7 +190,9 @@ def _part(alert: Alert) -> str:
     return {Type.CODES: "status", Type.VIOLATIONS: "policy"}.get(Type(alert.type), "bucket")
 
 
-def _drawn(alert: Alert, walks: Sequence[tuple[str, _Walk]], over: Range, shown: int, of: int) -> Preview:
+def _drawn(
+    alert: Alert, walks: Sequence[tuple[str, _Walk]], over: Range, shown: int, of: int
+) -> AlertPreview:
     is_compared = kind_of(alert).is_compared
     values = [value for _, walk in walks for value in walk.values if value is not None]
     top = 1.1 * max([*values, alert.threshold if is_compared else 0.0], default=0.0) or 1.0
@@ -204,7 +206,7 @@ def _drawn(alert: Alert, walks: Sequence[tuple[str, _Walk]], over: Range, shown:
         )
         for place, (name, walk) in enumerate(walks)
     )
-    return Preview(
+    return AlertPreview(
         True,
         over.end - DAY,
         over.end,

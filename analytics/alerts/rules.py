@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from analytics.alerts import permission, wording
-from analytics.alerts.kinds import KINDS, Kind
+from analytics.alerts.kinds import KINDS, AlertKind
 from analytics.alerts.models import Alert
 from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance
@@ -89,7 +89,7 @@ def _name(wanted: WantedAlert) -> Iterator[AlertFault]:
         yield AlertFault("severity", f"A severity is one of {', '.join(Alert.Severity.values)}.")
 
 
-def _type(kind: Kind, wanted: WantedAlert, alert: Alert | None) -> Iterator[AlertFault]:
+def _type(kind: AlertKind, wanted: WantedAlert, alert: Alert | None) -> Iterator[AlertFault]:
     if alert and alert.type != kind.type:
         yield AlertFault("type", "An alert stays of its type; add another one.")
     if wanted.about not in About.values:
@@ -114,7 +114,7 @@ def _about(environment: Environment, wanted: WantedAlert) -> Iterator[AlertFault
                 )
 
 
-def _condition(kind: Kind, wanted: WantedAlert) -> Iterator[AlertFault]:
+def _condition(kind: AlertKind, wanted: WantedAlert) -> Iterator[AlertFault]:
     at = wanted.threshold
     if kind.is_compared and wanted.operator not in Operator.values:
         yield AlertFault("operator", f"An operator is one of {', '.join(Operator.values)}.")
@@ -130,21 +130,21 @@ def _condition(kind: Kind, wanted: WantedAlert) -> Iterator[AlertFault]:
         yield AlertFault("threshold", "This always holds: write another number or another operator.")
 
 
-def _never_holds(kind: Kind, wanted: WantedAlert) -> bool:
+def _never_holds(kind: AlertKind, wanted: WantedAlert) -> bool:
     at, operator = wanted.threshold, wanted.operator
     return (operator == Operator.BELOW and at == 0) or (
         kind.type == Type.ERRORS and operator == Operator.ABOVE and at >= 100
     )
 
 
-def _always_holds(kind: Kind, wanted: WantedAlert) -> bool:
+def _always_holds(kind: AlertKind, wanted: WantedAlert) -> bool:
     at, operator = wanted.threshold, wanted.operator
     return (operator == Operator.AT_LEAST and at == 0) or (
         kind.type == Type.ERRORS and operator == Operator.AT_MOST and at >= 100
     )
 
 
-def _window(kind: Kind, wanted: WantedAlert) -> Iterator[AlertFault]:
+def _window(kind: AlertKind, wanted: WantedAlert) -> Iterator[AlertFault]:
     if not kind.has_window:
         return
     if not is_window(wanted.window_minutes):

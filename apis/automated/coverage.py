@@ -6,14 +6,14 @@ from uuid import UUID
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Crowd, Rule, Subject, subjects
+from apis.automated.rule import CoverageRule, Crowd, RuleSubject, subjects
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 
 CONFLICTS_SHOWN = 10
 
 
-class Shown(NamedTuple):
+class CoveredApi(NamedTuple):
     """What lists show of an API: an environment may have thousands, of which nothing else is read."""
 
     pk: int
@@ -44,7 +44,7 @@ _READ = (
 class Coverage(NamedTuple):
     """Of one API: `miss` says why the policy does not hold for it, `has_own` that it has the same one."""
 
-    api: Shown
+    api: CoveredApi
     miss: str = ""
     has_own: bool = False
     note: str = ""
@@ -66,10 +66,12 @@ def coverage(policy: AutomatedPolicy, only: int | None = None) -> list[Coverage]
     environment = policy.environment
     found = ApiInstance.objects.filter(environment=environment)
     rows = (found if only is None else found.filter(pk=only)).values_list(*_READ)
-    apis = {one.pk: one for one in map(Shown._make, rows)}
-    seen = {pk: Subject(pk, one.name, one.label, tuple(one.tags), one.gateway_id) for pk, one in apis.items()}
+    apis = {one.pk: one for one in map(CoveredApi._make, rows)}
+    seen = {
+        pk: RuleSubject(pk, one.name, one.label, tuple(one.tags), one.gateway_id) for pk, one in apis.items()
+    }
     crowd = Crowd(seen.values())
-    rule = Rule(policy, dict(environment.gateways.values_list("pk", "name")))
+    rule = CoverageRule(policy, dict(environment.gateways.values_list("pk", "name")))
     covered, own, before = rule.of(crowd), set(_own(policy, environment.pk)), _before(policy, crowd)
     return [
         _covered(policy, api, pk in own, before.get(pk))
@@ -83,7 +85,7 @@ def covered(policy: AutomatedPolicy) -> set[int]:
     """The ids of the APIs that its rule covers, whatever they have of their own; none while disabled."""
     if policy.is_disabled:
         return set()
-    rule = Rule(policy)
+    rule = CoverageRule(policy)
     found = ApiInstance.objects.filter(environment=policy.environment_id)
     return rule.of(Crowd(subjects(found)))
 
@@ -93,7 +95,7 @@ def counts(environment: Environment, policies: Sequence[AutomatedPolicy]) -> dic
     if not policies:
         return {}
     apis = Crowd(subjects(ApiInstance.objects.filter(environment=environment)))
-    return {one.pk: len(Rule(one).of(apis)) for one in policies}
+    return {one.pk: len(CoverageRule(one).of(apis)) for one in policies}
 
 
 def conflicts(found: Iterable[Coverage]) -> list[Coverage]:
@@ -117,11 +119,13 @@ def _before(policy: AutomatedPolicy, crowd: Crowd) -> Mapping[int, AutomatedPoli
     found: dict[int, AutomatedPolicy] = {}
     for one in others:
         if place is None or (one.order, one.pk) < (place, policy.pk):
-            found = dict.fromkeys(Rule(one).of(crowd), one) | found
+            found = dict.fromkeys(CoverageRule(one).of(crowd), one) | found
     return found
 
 
-def _covered(policy: AutomatedPolicy, api: Shown, has_own: bool, before: AutomatedPolicy | None) -> Coverage:
+def _covered(
+    policy: AutomatedPolicy, api: CoveredApi, has_own: bool, before: AutomatedPolicy | None
+) -> Coverage:
     """Of one that its rule covers."""
     if policy.is_disabled:
         return Coverage(api, "The policy is disabled.", has_own)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Crowd, Rule, Subject, subjects
+from apis.automated.rule import CoverageRule, Crowd, RuleSubject, subjects
 from apis.from_catalog import response_timeout
 from apis.models import ApiInstance
 from apis.revision import Document, name
@@ -61,12 +61,12 @@ def holding(
     return Holding(covering(policies, subjects(found)))
 
 
-def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[Subject]) -> dict[int, Held]:
+def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[RuleSubject]) -> dict[int, Held]:
     crowd = Crowd(apis)
     held: dict[int, list[AutomatedPolicy]] = {pk: [] for pk in crowd.everybody}
     for one in policies:
         if not one.is_disabled:
-            for pk in Rule(one).of(crowd):
+            for pk in CoverageRule(one).of(crowd):
                 held[pk].append(one)
     return {pk: tuple(found) for pk, found in held.items() if found}
 

@@ -18,7 +18,7 @@ FIELDS = ("pk", "asset__name", "label", "tags", "gateway_id")
 
 
 @dataclass(frozen=True)
-class Subject:
+class RuleSubject:
     """What rules look at of an API, as it is saved."""
 
     pk: int
@@ -33,17 +33,17 @@ class Subject:
         return frozenset(tag.casefold() for tag in self.tags)
 
 
-def subjects(apis: QuerySet[ApiInstance]) -> list[Subject]:
+def subjects(apis: QuerySet[ApiInstance]) -> list[RuleSubject]:
     """Of many, without a look at the rest of them. One query."""
     rows = apis.order_by("pk").values_list(*FIELDS)
-    return [Subject(pk, name, label, tuple(tags), gateway) for pk, name, label, tags, gateway in rows]
+    return [RuleSubject(pk, name, label, tuple(tags), gateway) for pk, name, label, tags, gateway in rows]
 
 
 class Crowd:
     """Many APIs by what rules look at: whom one covers is found without a look at each."""
 
-    def __init__(self, apis: Iterable[Subject]) -> None:
-        self.everybody: dict[int, Subject] = {}
+    def __init__(self, apis: Iterable[RuleSubject]) -> None:
+        self.everybody: dict[int, RuleSubject] = {}
         self._tagged: dict[str, set[int]] = defaultdict(set)
         self._on: dict[UUID, set[int]] = defaultdict(set)
         self._called: dict[str, set[int]] = defaultdict(set)
@@ -73,7 +73,7 @@ class Crowd:
         return set().union(*(self._called[text] for text in found if text))
 
 
-class Rule:
+class CoverageRule:
     """That of one policy. `gateways` are the names of gateways by their ids, for the words."""
 
     def __init__(self, policy: AutomatedPolicy, gateways: Mapping[UUID, str] | None = None) -> None:
@@ -82,7 +82,7 @@ class Rule:
         self._given = frozenset(policy.policy_set.apis if policy.policy_set else ())
         self._is_named = _matcher(policy.names, policy.names_are) if policy.names else None
 
-    def miss(self, api: Subject) -> str:
+    def miss(self, api: RuleSubject) -> str:
         """Why it does not cover the API; "" where it does."""
         policy = self._policy
         if self.covers(api):
@@ -97,7 +97,7 @@ class Rule:
             return f"It is not on gateway {named}."
         return f"Neither its name nor its label is like {policy.names}."
 
-    def covers(self, api: Subject) -> bool:
+    def covers(self, api: RuleSubject) -> bool:
         """Each push asks this of every API and every policy of an environment."""
         if self._policy.policy_set:
             return api.pk in self._given
@@ -117,10 +117,10 @@ class Rule:
             parts.append(crowd.like(policy))
         return set.intersection(*parts) if parts else set(everybody)
 
-    def _is_tagged(self, api: Subject) -> bool:
+    def _is_tagged(self, api: RuleSubject) -> bool:
         return not self._tags or not self._tags.isdisjoint(api.folded)
 
-    def _is_like(self, api: Subject) -> bool:
+    def _is_like(self, api: RuleSubject) -> bool:
         is_named = self._is_named
         return is_named is None or is_named(api.name) or bool(api.label and is_named(api.label))
 

@@ -25,7 +25,7 @@ class NothingToDo(Exception):
     """Why, in words."""
 
 
-class Action(NamedTuple):
+class BulkAction(NamedTuple):
     """`needs` is the permission for it, in the whole environment. `check` raises ValidationError by field and
     answers what the values are in words; `act` says what was done, and raises NothingToDo, or whatever the
     change below it raises. `begin` is done last before it begins, and may refuse. `most` APIs are taken.
@@ -168,25 +168,25 @@ def _check_target(environment: Environment, first: ApiInstance, values: Values) 
     return f"to {found}"
 
 
-ACTIONS: Mapping[str, Action] = {
-    Named.DEPLOY: Action(Permission.DEPLOY_APIS, _check_deploy, _deploy),
-    Named.UNDEPLOY: Action(
+ACTIONS: Mapping[str, BulkAction] = {
+    Named.DEPLOY: BulkAction(Permission.DEPLOY_APIS, _check_deploy, _deploy),
+    Named.UNDEPLOY: BulkAction(
         Permission.DEPLOY_APIS, _check_nothing, _undeploy, "Requests to these APIs get 404 at once."
     ),
-    Named.TAG: Action(Permission.MANAGE_APIS, _check_tags, _tag),
-    Named.UNTAG: Action(Permission.MANAGE_APIS, _check_tags, _untag),
-    Named.DEPRECATE: Action(Permission.MANAGE_APIS, _check_nothing, _deprecate),
-    Named.UNDEPRECATE: Action(Permission.MANAGE_APIS, _check_nothing, _undeprecate),
-    Named.POLICY: Action(
+    Named.TAG: BulkAction(Permission.MANAGE_APIS, _check_tags, _tag),
+    Named.UNTAG: BulkAction(Permission.MANAGE_APIS, _check_tags, _untag),
+    Named.DEPRECATE: BulkAction(Permission.MANAGE_APIS, _check_nothing, _deprecate),
+    Named.UNDEPRECATE: BulkAction(Permission.MANAGE_APIS, _check_nothing, _undeprecate),
+    Named.POLICY: BulkAction(
         Permission.MANAGE_POLICIES, _check_policy, _apply, "Requests pass it as soon as their API has it."
     ),
-    Named.DELETE: Action(
+    Named.DELETE: BulkAction(
         Permission.MANAGE_APIS,
         _check_nothing,
         _delete,
         "Their routes, upstreams and policies go with them, and requests to those that are deployed get 404.",
     ),
-    Named.PROMOTE: Action(
+    Named.PROMOTE: BulkAction(
         Permission.VIEW_POLICIES,
         _check_target,
         promoting.act,

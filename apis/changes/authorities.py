@@ -22,7 +22,7 @@ from apis.changes.secret_uses import lock_users
 from apis.changes.secrets import Material
 from apis.secret_groups import issuing
 from apis.secret_groups.authority import Authority, Issued
-from apis.secret_groups.issuing import Pair
+from apis.secret_groups.issuing import IssuedPair
 from apis.secret_groups.models import Secret, SecretGroup, default_group
 from console import audit
 from console.models import AuditEntry, Environment, User
@@ -148,7 +148,7 @@ def _renew(actor: User | None, one: Issued, authority: Authority) -> None:
     one.save()
 
 
-def _pair(authority: Authority, common: str, names: Sequence[str], days: int) -> Pair:
+def _pair(authority: Authority, common: str, names: Sequence[str], days: int) -> IssuedPair:
     found: dict[str, list[str]] = {}
     if not common.strip():
         found["common"] = ["Say whom it is for, for example the gateway or the upstream."]
@@ -172,7 +172,7 @@ def _pair(authority: Authority, common: str, names: Sequence[str], days: int) ->
     return issuing.issue(authority.certificate, authority.key, common.strip(), names, days)
 
 
-def _material(authority: Authority, pair: Pair) -> Material:
+def _material(authority: Authority, pair: IssuedPair) -> Material:
     facts = certificates.read(pair.certificate)
     told: dict[str, Any] = {
         "subject": facts.subject,
@@ -229,7 +229,7 @@ def _move(actor: User, authority: Authority, state: Authority.State) -> None:
 def _note(
     actor: User,
     authority: Authority,
-    pair: Pair,
+    pair: IssuedPair,
     *,
     common: str,
     names: Sequence[str],

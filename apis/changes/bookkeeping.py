@@ -23,7 +23,7 @@ from apis.models import ApiInstance, Route, RouteUpstream
 from apis.revision import Brought, Revision
 from apis.revisions import store
 from console import audit, background
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox
 from gateways.models import Gateway
@@ -61,7 +61,7 @@ _RAISE = """
 
 
 # In no order: that of a list goes by the asset's name, and the asset would be locked, too.
-_LOCKED = Compiled(
+_LOCKED = CompiledQuery(
     lambda pk: ApiInstance.objects.order_by().select_for_update(no_key=True).filter(pk=pk), pk=2**62 + 7
 )
 

@@ -57,7 +57,7 @@ class WantedCopy:
 
 
 @dataclass(frozen=True)
-class Job:
+class CopyJob:
     """`rows` is what was asked for; `made` are the ids of the copies once all of them are there."""
 
     key: str
@@ -109,20 +109,20 @@ def ask(user: User, api: ApiInstance, rows: Sequence[WantedCopy], gateway: str, 
         "asked_at": time.time(),
     }
     if not background.is_valkey_up():
-        raise Away
+        raise NoWorker
     try:
         _keep(key, job)
         copy_many.apply_async(args=(key,), retry=False, expires=TAKEN_SECONDS)
     except (OperationalError, OSError, redis.RedisError) as error:
-        raise Away from error
+        raise NoWorker from error
     return key
 
 
-class Away(RuntimeError):
+class NoWorker(RuntimeError):
     """No worker can be asked."""
 
 
-def found(user: User, key: str) -> Job | None:
+def found(user: User, key: str) -> CopyJob | None:
     """The user's own, if it is still kept. Raises redis.RedisError."""
     job = _opened(key)
     if job is None or job["user"] != str(user.pk):
@@ -132,7 +132,7 @@ def found(user: User, key: str) -> Job | None:
         state, fault = "done", UNTAKEN
     if state == "working" and seconds > TAKEN_SECONDS + WORKED_SECONDS:
         state, fault = "done", GONE
-    return Job(
+    return CopyJob(
         key,
         job["api"],
         state,

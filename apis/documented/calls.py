@@ -43,7 +43,7 @@ class OperationCalls:
         microseconds = percentile(self.total, 0.95)
         return None if microseconds is None else round(microseconds / 1000, 1)
 
-    def and_of(self, one: traffic.Resource) -> "OperationCalls":
+    def and_of(self, one: traffic.PathTraffic) -> "OperationCalls":
         return OperationCalls(
             self.requests + one.requests,
             self.client_errors + one.client_errors,
@@ -118,7 +118,7 @@ def of(api: ApiInstance, document: Specification) -> DocumentCalls:
 
 
 def _examples(
-    api: ApiInstance, known: templates.Templates, rows: list[traffic.Resource]
+    api: ApiInstance, known: templates.Templates, rows: list[traffic.PathTraffic]
 ) -> tuple[tuple[str, str], ...]:
     """Of what was not told apart, as far as single requests were recorded."""
     listed = {(one.method, one.path) for one in rows}

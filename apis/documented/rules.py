@@ -26,7 +26,7 @@ Operations = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Rule:
+class DocumentedRule:
     """`page` is "policies" or "routes"; `binding` the policy's id."""
 
     api: ApiInstance
@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Unmatched:
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[DocumentedRule, ...] = ()
     is_cut: bool = False
     """Whether there was too much to try, and more rules may be so."""
 
@@ -59,7 +59,7 @@ def left_behind(apis: Iterable[ApiInstance], before: Specification, after: Speci
     return _unmatched(_rules(apis), _operations(before), _operations(after))
 
 
-def _unmatched(rules: Iterable[Rule], before: Operations | None, after: Operations) -> Unmatched:
+def _unmatched(rules: Iterable[DocumentedRule], before: Operations | None, after: Operations) -> Unmatched:
     found, budget = [], _Budget(MOST_TRIED)
     kept = set(after)
     gone = None if before is None else [one for one in before if one not in kept]
@@ -81,7 +81,7 @@ class _Budget:
         return self.left <= 0
 
 
-def _is_for(rule: Rule, operations: Operations, budget: _Budget) -> bool:
+def _is_for(rule: DocumentedRule, operations: Operations, budget: _Budget) -> bool:
     """True, too, for what cannot be judged."""
     try:
         path = _compiled(rule.path) if rule.path else None
@@ -109,18 +109,20 @@ def _compiled(expression: str) -> "re2._Regexp[str]":
     return re2.compile(expression, regex.OPTIONS)
 
 
-def _rules(apis: Iterable[ApiInstance]) -> Iterator[Rule]:
+def _rules(apis: Iterable[ApiInstance]) -> Iterator[DocumentedRule]:
     """Those with a path; one without is for all of them."""
     for api in list(apis)[:MOST_APIS]:
         for binding in api.policies.all():
             for row in binding.conditions:
                 methods, path = row.get("methodRegex", ""), row.get("uriTemplateRegex", "")
                 if path not in EVERY_PATH:
-                    yield Rule(api, "policies", binding.label or binding.title, methods, path, binding.pk)
+                    yield DocumentedRule(
+                        api, "policies", binding.label or binding.title, methods, path, binding.pk
+                    )
         for route in api.routes.all():
             if route.path not in EVERY_PATH:
                 label = route.label or f"Route {route.position + 1}"
-                yield Rule(api, "routes", label, route.methods, route.path)
+                yield DocumentedRule(api, "routes", label, route.methods, route.path)
 
 
 def _operations(document: Specification) -> list[tuple[str, str]]:

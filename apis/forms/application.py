@@ -164,7 +164,7 @@ def shown(application: Application) -> dict[str, Any]:
     }
 
 
-class SecretForm(forms.Form):
+class ClientSecretForm(forms.Form):
     OVERLAPS = {
         "0": ("At once", timedelta()),
         "1h": ("In 1 hour", timedelta(hours=1)),

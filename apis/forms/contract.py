@@ -13,7 +13,7 @@ Status = Contract.Status
 
 
 @dataclass(frozen=True)
-class Decision:
+class ContractAction:
     """Something that can be done to a contract. `of` says of which states; `then` what it brings."""
 
     verb: str
@@ -36,7 +36,7 @@ class Decision:
 DECISIONS = {
     one.verb: one
     for one in (
-        Decision(
+        ContractAction(
             "approve",
             "Approve",
             "check",
@@ -45,7 +45,7 @@ DECISIONS = {
             "{application} may call {api} now.",
             asks_tier=True,
         ),
-        Decision(
+        ContractAction(
             "reject",
             "Reject",
             "x",
@@ -54,7 +54,7 @@ DECISIONS = {
             "Rejected {application}; its owners read your answer.",
             is_dangerous=True,
         ),
-        Decision(
+        ContractAction(
             "approve-tier",
             "Approve the tier",
             "check",
@@ -63,7 +63,7 @@ DECISIONS = {
             "{application} is on the tier that it asked for.",
             about_tier=True,
         ),
-        Decision(
+        ContractAction(
             "reject-tier",
             "Reject the tier",
             "x",
@@ -72,7 +72,7 @@ DECISIONS = {
             "{application} stays on the tier that it has.",
             about_tier=True,
         ),
-        Decision(
+        ContractAction(
             "change-tier",
             "Change tier",
             "gauge",
@@ -81,7 +81,7 @@ DECISIONS = {
             "Changed the tier of {application}.",
             asks_tier=True,
         ),
-        Decision(
+        ContractAction(
             "revoke",
             "Revoke",
             "shield-ban",
@@ -90,7 +90,7 @@ DECISIONS = {
             "{application} may no longer call {api}.",
             is_dangerous=True,
         ),
-        Decision(
+        ContractAction(
             "restore",
             "Restore",
             "undo-2",
@@ -98,7 +98,7 @@ DECISIONS = {
             "It may call the API again, on the tier that it had.",
             "{application} may call {api} again.",
         ),
-        Decision(
+        ContractAction(
             "delete",
             "Delete",
             "trash-2",
@@ -112,7 +112,7 @@ DECISIONS = {
 """In the order in which they are offered."""
 
 
-def decisions(contract: Contract) -> list[Decision]:
+def decisions(contract: Contract) -> list[ContractAction]:
     return [one for one in DECISIONS.values() if one.fits(contract)]
 
 
@@ -127,7 +127,7 @@ class AnswerForm(TierChoice):
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, decision: Decision, contract: Contract, data: Any = None) -> None:
+    def __init__(self, decision: ContractAction, contract: Contract, data: Any = None) -> None:
         now = contract.requested_tier or contract.tier
         super().__init__(
             _tiers(decision, contract), data, initial={"seen": contract.status, "tier": now and now.pk}
@@ -136,7 +136,7 @@ class AnswerForm(TierChoice):
             del self.fields["answer"]
 
 
-def _tiers(decision: Decision, contract: Contract) -> Tiers:
+def _tiers(decision: ContractAction, contract: Contract) -> Tiers:
     if not decision.asks_tier:
         return Tiers(contract.api.tiers.none(), tells_hidden=True)
     known = {contract.tier_id, contract.requested_tier_id} - {None}

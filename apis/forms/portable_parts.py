@@ -30,7 +30,7 @@ Given = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Secret:
+class SecretInput:
     """`key` is the field of the rules, `name` that of the form."""
 
     policy: str
@@ -67,34 +67,34 @@ class SecretFields:
         self.written = written or {}
 
     @cached_property
-    def fields(self) -> list[Secret]:
+    def fields(self) -> list[SecretInput]:
         if self.is_here:
             return []
         kept: Mapping[str, Mapping[str, str]] = {}
         if self.counterpart:
             match = matched(self.counterpart, WantedApi(self.counterpart.environment, self.whole))
             kept = {one.key: kept_of(match.policies.get(one.key), one) for one in self.whole.policies}
-        found: list[Secret] = []
+        found: list[SecretInput] = []
         for one in self.whole.policies:
             title = one.label or title_of(one.policy)
             for path in one.secrets:
                 is_kept = path in kept.get(one.key, {}) or path in self.written.get(one.key, {})
                 label = copy_secrets.label_of(PolicyBinding(policy=one.policy), path)
-                found.append(Secret(one.key, path, title, label, f"secrets.{len(found)}", is_kept))
+                found.append(SecretInput(one.key, path, title, label, f"secrets.{len(found)}", is_kept))
         return [*found, *self._shared(len(found))]
 
-    def _shared(self, at: int) -> Iterator[Secret]:
+    def _shared(self, at: int) -> Iterator[SecretInput]:
         """Of those that the environment has nothing is asked; a value of the file need not be written."""
         known = shared.there(self.environment, self.whole.shared_secrets)
         for one in self.whole.shared_secrets:
             for field, value in one.values.items() if one.reference not in known else ():
                 key, title = mentioned.of_mention(one), f"Shared secret {one.reference}"
                 is_kept = bool(value) or field in self.written.get(key, {})
-                yield Secret(key, field, title, WORDS[field], f"secrets.{at}", is_kept)
+                yield SecretInput(key, field, title, WORDS[field], f"secrets.{at}", is_kept)
                 at += 1
 
     @property
-    def unknown(self) -> list[Secret]:
+    def unknown(self) -> list[SecretInput]:
         return [one for one in self.fields if not one.is_kept]
 
     def read(self, data: QueryDict) -> dict[str, dict[str, str]]:

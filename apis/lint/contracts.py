@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from apis.lint.finding import Finding, api_place
-from apis.lint.subject import Subject
+from apis.lint.subject import LintedApi
 
 
-def findings(subject: Subject) -> Iterator[Finding]:
+def findings(subject: LintedApi) -> Iterator[Finding]:
     asking = [(one, asks) for one in subject.running if (asks := one.policy.asks_contracts(one.config))]
     if not subject.has_contracts:
         for one, _ in asking[:1]:

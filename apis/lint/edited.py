@@ -9,7 +9,7 @@ from apis.automated.models import AutomatedPolicy
 from apis.desired import DesiredApi
 from apis.lint.finding import Finding
 from apis.lint.findings import of_subject, of_subjects
-from apis.lint.subject import Subject, subject, subjects_under
+from apis.lint.subject import LintedApi, subject, subjects_under
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules.policy_place import placed
 
@@ -89,7 +89,7 @@ def by_automated(policy: AutomatedPolicy, place: int, apis: Collection[int]) -> 
     return EditedForMany(here, beside, gone, len(now))
 
 
-def _of_one(saved: Subject, edited: Subject, is_here: Callable[[Finding], bool]) -> Edited:
+def _of_one(saved: LintedApi, edited: LintedApi, is_here: Callable[[Finding], bool]) -> Edited:
     return _compared(of_subject(saved).told, of_subject(edited).told, is_here)
 
 

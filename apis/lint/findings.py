@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from apis.lint import contracts, policies, routes, transport
 from apis.lint.codes import SEVERITIES, Severity
 from apis.lint.finding import Finding, in_order
-from apis.lint.subject import Subject, subject, subjects
+from apis.lint.subject import LintedApi, subject, subjects
 from apis.models import ApiInstance
 from apis.muted_finding import MutedFinding
 
@@ -40,23 +40,23 @@ def findings_of(apis: Iterable[int]) -> dict[int, Findings]:
     return of_subjects(subjects(apis))
 
 
-def of_subjects(found: Sequence[Subject]) -> dict[int, Findings]:
+def of_subjects(found: Sequence[LintedApi]) -> dict[int, Findings]:
     """By API, with one query."""
     muted = _muted([one.api.pk for one in found])
     return {one.api.pk: _sorted(one, muted.get(one.api.pk, ())) for one in found}
 
 
-def of_subject(one: Subject) -> Findings:
+def of_subject(one: LintedApi) -> Findings:
     return _sorted(one, _muted([one.api.pk]).get(one.api.pk, ()))
 
 
-def _sorted(one: Subject, muted: Sequence[MutedFinding]) -> Findings:
+def _sorted(one: LintedApi, muted: Sequence[MutedFinding]) -> Findings:
     known = {(it.code, it.place): it for it in muted}
     found = in_order(replace(it, muted=known.get((it.code, it.place.id))) for it in _found(one))[:MOST]
     return Findings([it for it in found if not it.muted], [it for it in found if it.muted])
 
 
-def _found(one: Subject) -> Iterator[Finding]:
+def _found(one: LintedApi) -> Iterator[Finding]:
     yield from routes.findings(one.api.pk, one.routes, one.api.base_path, one.acting)
     yield from policies.findings(one)
     yield from transport.findings(one)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apis.lint import limits
 from apis.lint.finding import Finding
 from apis.lint.routes import rule_of
-from apis.lint.subject import Applied, Running, Subject
+from apis.lint.subject import Applied, LintedApi, Running
 from apis.models import Upstream
 from apis.rules import policy_advice
 from apis.rules.config_reading.reading import Busy, Unsound
@@ -24,7 +24,7 @@ from policies.policy import Phase
 OBSERVED_DAYS = 60
 
 
-def findings(subject: Subject) -> Iterator[Finding]:
+def findings(subject: LintedApi) -> Iterator[Finding]:
     for applied in (*subject.inbound, *subject.outbound):
         yield from _of_settings(subject, applied)
     running = subject.running
@@ -42,7 +42,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     yield from _unused(subject)
 
 
-def _of_settings(subject: Subject, one: Applied) -> Iterator[Finding]:
+def _of_settings(subject: LintedApi, one: Applied) -> Iterator[Finding]:
     if one.policy is None:
         yield Finding("policy-unknown", one.place, "is no longer in the catalog")
         return
@@ -86,7 +86,7 @@ def _in_order(running: list[Running]) -> Iterator[Finding]:
             yield Finding("limit-before-authentication", one.place, text)
 
 
-def _never_applied(subject: Subject, one: Running, effort: Effort) -> Iterator[Finding]:
+def _never_applied(subject: LintedApi, one: Running, effort: Effort) -> Iterator[Finding]:
     conditions = [_condition(row) for row in one.binding.conditions]
     if reach.is_never_met(conditions, [(rule_of(route),) for route in subject.routes], effort):
         yield Finding("policy-never-applies", one.place, "is for no request that a route of the API takes")
@@ -104,7 +104,7 @@ def _observing(one: Running) -> Iterator[Finding]:
         yield Finding("policy-observes-long", one.place, text)
 
 
-def _unused(subject: Subject) -> Iterator[Finding]:
+def _unused(subject: LintedApi) -> Iterator[Finding]:
     """Outbound policies where no route leads."""
     routed = {upstream.id for route in subject.routes for upstream in route.upstreams}
     rows: QuerySet[Upstream] = subject.api.upstreams.all()

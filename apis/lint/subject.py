@@ -18,7 +18,7 @@ from apis.lint.finding import FindingPlace, policy_place
 from apis.models import ApiInstance, PolicyBinding, Route
 from apis.rules import own_document
 from apis.rules.config_reading import reading
-from apis.rules.config_reading.reading import Read
+from apis.rules.config_reading.reading import ReadConfig
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -31,7 +31,7 @@ Texts = Mapping[UUID | None, str]
 """Of OpenAPI documents."""
 
 
-class Known(NamedTuple):
+class LintContext(NamedTuple):
     """What configurations refer to: documents, what mentions of shared secrets stand for, those secrets by
     group and name, and the environment's client provider.
     """
@@ -51,7 +51,7 @@ class Applied:
 
     binding: PolicyBinding
     policy: Policy[Any] | None
-    read: Read | None
+    read: ReadConfig | None
     rests_for: AutomatedPolicy | None = None
 
     @property
@@ -83,7 +83,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Subject:
+class LintedApi:
     """`inbound` in the order in which requests pass them, behind those of `held` that are `automated`: that
     run on the API.
     """
@@ -109,7 +109,10 @@ class Subject:
     def running(self) -> list[Running]:
         """Of those on requests."""
         return _running(
-            self.api, self.inbound, self.automated, Known(self.texts, self.values, provider=self.provider)
+            self.api,
+            self.inbound,
+            self.automated,
+            LintContext(self.texts, self.values, provider=self.provider),
         )
 
     @property
@@ -123,20 +126,20 @@ class Subject:
         return found
 
 
-def subject(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> Subject:
+def subject(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> LintedApi:
     """Of its rows as the database has them; `bindings` in the place of its policies, in their order."""
     (made,) = _subjects(list(_with_rows([api.pk])), None if bindings is None else list(bindings))
     return made
 
 
-def subjects(apis: Iterable[int]) -> list[Subject]:
+def subjects(apis: Iterable[int]) -> list[LintedApi]:
     """Of several of one environment, in as many queries however many there are."""
     return list(_subjects(list(_with_rows(apis)), None))
 
 
 def subjects_under(
     apis: Iterable[int], policies: Sequence[AutomatedPolicy]
-) -> tuple[list[Subject], list[Subject]]:
+) -> tuple[list[LintedApi], list[LintedApi]]:
     """Several of one environment as they are, and as they would be with these automated policies, in their
     order, in the place of those that there are. An unsaved one has the id 0.
     """
@@ -147,7 +150,7 @@ def subjects_under(
 
 
 def running(api: ApiInstance, names: Collection[str]) -> list[Running]:
-    """What `Subject.running` has of these policies, and nothing else is asked for."""
+    """What `LintedApi.running` has of these policies, and nothing else is asked for."""
     own = {api.pk: list(api.policies.filter(policy__in=names))}
     rows = ApiInstance.objects.filter(pk=api.pk)
     held = holding.holding(api.environment_id, rows, names).by_api
@@ -171,13 +174,13 @@ def _subjects(
     apis: list[ApiInstance],
     given: list[PolicyBinding] | None,
     held: Mapping[int, holding.Held] | None = None,
-) -> Iterator[Subject]:
+) -> Iterator[LintedApi]:
     held = _held(apis) if held is None else held
     of_each = {api.pk: list(api.policies.all()) if given is None else given for api in apis}
     known = _known(apis, of_each, held)
     for api in apis:
         applied, automated = _applied_on(api, of_each[api.pk], held.get(api.pk, ()), known)
-        yield Subject(
+        yield LintedApi(
             api,
             desired_routes(api.routes.all()),
             [one for one in applied if not one.binding.is_outbound],
@@ -199,18 +202,18 @@ def _subjects(
 
 def _known(
     apis: list[ApiInstance], own: Mapping[int, Sequence[PolicyBinding]], held: Mapping[int, holding.Held]
-) -> Known:
+) -> LintContext:
     """What configurations of these policies refer to."""
     texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in own.items()})
     every: list[PolicyBinding | AutomatedPolicy] = [one for found in own.values() for one in found]
     every += [one for found in held.values() for one in found]
     asks = filling.any_asks((one.policy, one.config) for one in every)
     provider = filling.of(apis[0].environment_id) if asks else None
-    return Known(texts, *_mentioned(apis, [one.config for one in every]), provider)
+    return LintContext(texts, *_mentioned(apis, [one.config for one in every]), provider)
 
 
 def _applied_on(
-    api: ApiInstance, own: Sequence[PolicyBinding], held: holding.Held, known: Known
+    api: ApiInstance, own: Sequence[PolicyBinding], held: holding.Held, known: LintContext
 ) -> tuple[list[Applied], list[AutomatedPolicy]]:
     """With those of the automated ones that run."""
     names = {one.policy for one in own if not one.is_disabled and not one.is_outbound}
@@ -219,7 +222,7 @@ def _applied_on(
 
 
 def _running(
-    api: ApiInstance, inbound: Iterable[Applied], automated: Iterable[AutomatedPolicy], known: Known
+    api: ApiInstance, inbound: Iterable[Applied], automated: Iterable[AutomatedPolicy], known: LintContext
 ) -> list[Running]:
     found = []
     for one in automated:
@@ -273,7 +276,7 @@ def _asks(binding: PolicyBinding | AutomatedPolicy) -> bool:
 
 
 def _applied(
-    api: ApiInstance, binding: PolicyBinding, known: Known, automated: Sequence[AutomatedPolicy]
+    api: ApiInstance, binding: PolicyBinding, known: LintContext, automated: Sequence[AutomatedPolicy]
 ) -> Applied:
     binding.api = api
     policy, read = _read(api, binding, known)
@@ -283,8 +286,8 @@ def _applied(
 
 
 def _read(
-    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, known: Known
-) -> tuple[Policy[Any] | None, Read | None]:
+    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, known: LintContext
+) -> tuple[Policy[Any] | None, ReadConfig | None]:
     try:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:

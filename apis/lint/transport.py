@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from apis.lint.finding import Finding, FindingPlace, api_place, context_place
-from apis.lint.subject import Running, Subject
+from apis.lint.subject import LintedApi, Running
 from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
 from policies.policy import Phase
 
 
-def findings(subject: Subject) -> Iterator[Finding]:
+def findings(subject: LintedApi) -> Iterator[Finding]:
     api, identifying = subject.api, [one for one in subject.running if identifies(one)]
     if hint := listeners.hint(api.port):
         yield Finding("listener-port", api_place(api.pk), hint.rstrip("."), "Port")
@@ -28,7 +28,7 @@ def identifies(one: Running) -> bool:
     return one.policy.identifies_by in ("credential", "proof")
 
 
-def _authentication(subject: Subject, identifying: list[Running]) -> Iterator[Finding]:
+def _authentication(subject: LintedApi, identifying: list[Running]) -> Iterator[Finding]:
     api = subject.api
     context = api.tls_context
     if context and context.requires_client_certificate:
@@ -53,7 +53,7 @@ def _authentication(subject: Subject, identifying: list[Running]) -> Iterator[Fi
         yield Finding("authentication-partial", place, text)
 
 
-def _certificates(subject: Subject) -> Iterator[Finding]:
+def _certificates(subject: LintedApi) -> Iterator[Finding]:
     serving = subject.api.tls_context
     contexts = {serving.pk: serving} if serving else {}
     for route in subject.routes:
@@ -64,7 +64,7 @@ def _certificates(subject: Subject) -> Iterator[Finding]:
         yield from _of_context(context, is_serving=context == serving)
 
 
-def _secrets(subject: Subject) -> Iterator[Finding]:
+def _secrets(subject: LintedApi) -> Iterator[Finding]:
     for one in subject.secrets:
         if one.expires_at is None or not (one.is_expired or one.expires_soon):
             continue

@@ -25,7 +25,7 @@ DOCUMENT_STAYS = "{} keeps the OpenAPI document that it has in {}; replace it th
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeApi:
     """`notes` say what of it is otherwise than where it comes from, and was not asked for."""
 
     api: ApiInstance
@@ -33,7 +33,7 @@ class Made:
 
 
 @transaction.atomic
-def make(actor: User, wanted: WantedApi, *, deploy: bool = False) -> Made:
+def make(actor: User, wanted: WantedApi, *, deploy: bool = False) -> MadeApi:
     """Raises ValidationError by the fields of an API, by "upstreams.KEY.…", "policies.KEY.…" and
     "secrets.KEY.PATH". Where a second person is needed, or tests have to pass, it is saved alone.
     """
@@ -55,7 +55,7 @@ def make(actor: User, wanted: WantedApi, *, deploy: bool = False) -> Made:
         instances.deploy_api(actor, api)
     after = {"made_of": wanted.origin or "a file"}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, after=after)
-    return Made(api, tuple(notes))
+    return MadeApi(api, tuple(notes))
 
 
 def applied(

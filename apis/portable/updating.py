@@ -17,7 +17,7 @@ from apis.desired import NewAsset
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.portable import beside, rows, shared
 from apis.portable import wanted as rules
-from apis.portable.making import NEEDED, Made, applied, document_note, of_policy, of_upstream, told_by_keys
+from apis.portable.making import NEEDED, MadeApi, applied, document_note, of_policy, of_upstream, told_by_keys
 from apis.portable.shape import PolicyPart, UpstreamPart
 from apis.portable.wanted import WantedApi
 from apis.rules import kept_secrets
@@ -28,7 +28,7 @@ from policies import catalog
 
 
 @dataclass(frozen=True)
-class Match:
+class RowMatches:
     """Which row is which, by the keys of what is wanted; `gone` are the policies that nobody wants."""
 
     upstreams: Mapping[str, UUID]
@@ -37,7 +37,7 @@ class Match:
 
 
 @transaction.atomic
-def update(actor: User, api: ApiInstance, wanted: WantedApi, *, deploy: bool | None = None) -> Made:
+def update(actor: User, api: ApiInstance, wanted: WantedApi, *, deploy: bool | None = None) -> MadeApi:
     """Raises ValidationError as `make` does. `deploy` as in `deploying.saved`."""
     bookkeeping.lock(api.gateway, wanted.gateway, api=api)
     wanted = replace(wanted, gateway=wanted.gateway or api.gateway)
@@ -60,10 +60,10 @@ def update(actor: User, api: ApiInstance, wanted: WantedApi, *, deploy: bool | N
         bookkeeping.bump(api, api.gateway)
     after = {"updated_from": wanted.origin or "a file"}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, after=after)
-    return Made(api, tuple(notes))
+    return MadeApi(api, tuple(notes))
 
 
-def matched(api: ApiInstance, wanted: WantedApi) -> Match:
+def matched(api: ApiInstance, wanted: WantedApi) -> RowMatches:
     found = _matched_upstreams(list(rows.upstreams_of(api).values()), wanted.whole.upstreams)
     left = list(rows.policies_of(api).values())
     chosen: dict[str, PolicyBinding] = {}
@@ -81,7 +81,7 @@ def matched(api: ApiInstance, wanted: WantedApi) -> Match:
             if row := next(alike, None):
                 left.remove(row)
                 chosen[one.key] = row
-    return Match(found, chosen, left)
+    return RowMatches(found, chosen, left)
 
 
 def _acts_on_what_stays(row: PolicyBinding, found: Mapping[str, UUID]) -> bool:
@@ -107,7 +107,7 @@ def _matched_upstreams(known: list[Upstream], wanted: Sequence[UpstreamPart]) ->
 
 
 def _rows_of_upstreams(
-    actor: User, api: ApiInstance, wanted: WantedApi, match: Match, asset: Asset | NewAsset
+    actor: User, api: ApiInstance, wanted: WantedApi, match: RowMatches, asset: Asset | NewAsset
 ) -> dict[str, UUID]:
     """Make upstreams and routes, and the API itself, as wanted. Answers the ids by their keys."""
     routed = {target.upstream for route in wanted.whole.routes for target in route.targets}
@@ -134,7 +134,7 @@ def _rows_of_upstreams(
 
 
 def _policies(
-    actor: User, api: ApiInstance, wanted: WantedApi, match: Match, ids: Mapping[str, UUID]
+    actor: User, api: ApiInstance, wanted: WantedApi, match: RowMatches, ids: Mapping[str, UUID]
 ) -> dict[str, PolicyBinding]:
     named: dict[str, PolicyBinding] = {}
     for one in wanted.whole.policies:
@@ -180,7 +180,7 @@ def _take(config: Any, path: list[str]) -> None:
         config[path[-1]] = None
 
 
-def _with_kept_secrets(wanted: WantedApi, match: Match) -> WantedApi:
+def _with_kept_secrets(wanted: WantedApi, match: RowMatches) -> WantedApi:
     """Each secret that nobody gives is the one that is there."""
     found = []
     for one in wanted.whole.policies:

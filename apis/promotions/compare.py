@@ -31,7 +31,7 @@ _TLS = str(Mapped.Kind.TLS)
 Names = Mapping[tuple[str, str], str]
 
 
-class Side(NamedTuple):
+class ComparedApi(NamedTuple):
     """An API with digests of what it holds; the last fields are those of `Digests`."""
 
     pk: int
@@ -54,14 +54,14 @@ class Side(NamedTuple):
 KEPT = len(Digests._fields)
 
 
-class Pair(NamedTuple):
-    here: Side | None
-    there: Side | None
+class ComparedPair(NamedTuple):
+    here: ComparedApi | None
+    there: ComparedApi | None
     differs: tuple[str, ...] = ()
     """The parts in which both differ."""
 
     @property
-    def any(self) -> Side:
+    def any(self) -> ComparedApi:
         side = self.here or self.there
         assert side is not None
         return side
@@ -75,7 +75,7 @@ class Pair(NamedTuple):
         return "different" if self.differs else "same"
 
 
-def compared(here: Environment, there: Environment) -> list[Pair]:
+def compared(here: Environment, there: Environment) -> list[ComparedPair]:
     """By name; those that were promoted stand beside what they became, others beside those of their name."""
     left, right = _sides(here, there)
     names = _Names(here, there)
@@ -88,17 +88,17 @@ def compared(here: Environment, there: Environment) -> list[Pair]:
             other = None
         if other:
             taken.add(other.pk)
-        found.append(Pair(side, other, _differs(side, other, names) if other else ()))
-    found += [Pair(None, side) for pk, side in right.items() if pk not in taken]
+        found.append(ComparedPair(side, other, _differs(side, other, names) if other else ()))
+    found += [ComparedPair(None, side) for pk, side in right.items() if pk not in taken]
     return sorted(found, key=_place)
 
 
-def _place(pair: Pair) -> tuple[str, str, int]:
+def _place(pair: ComparedPair) -> tuple[str, str, int]:
     side = pair.any
     return side.name.lower(), side.label, side.pk
 
 
-def _differs(here: Side, there: Side, names: "_Names") -> tuple[str, ...]:
+def _differs(here: ComparedApi, there: ComparedApi, names: "_Names") -> tuple[str, ...]:
     same = (
         here.version == there.version and here.release == there.release,
         here.routes == there.routes and names.are_same(here.route_names, there.route_names),
@@ -135,7 +135,7 @@ class _Names:
         return kind == other and self._mapped.get((kind, was), was) == name
 
 
-def _key(side: Side) -> tuple[str, str]:
+def _key(side: ComparedApi) -> tuple[str, str]:
     return side.asset, side.label
 
 
@@ -157,7 +157,7 @@ def _mapped(here: Environment, there: Environment) -> Names:
     return found | {(kind, was): becomes for kind, was, becomes in rows.filter(source=here, target=there)}
 
 
-def _sides(here: Environment, there: Environment) -> tuple[dict[int, Side], dict[int, Side]]:
+def _sides(here: Environment, there: Environment) -> tuple[dict[int, ComparedApi], dict[int, ComparedApi]]:
     """One statement reads what is kept; what is not kept, or no longer so, is made by one more."""
     given: dict[str, Any] = {"here": here.pk, "environments": [here.pk, there.pk], "most": MOST_APIS}
     given["form"] = digests.form()
@@ -165,12 +165,12 @@ def _sides(here: Environment, there: Environment) -> tuple[dict[int, Side], dict
         cursor.execute(_SIDES, given)
         rows = cursor.fetchall()
     made = digests.make([pk for _, is_told, pk, *_ in rows if not is_told])
-    left: dict[int, Side] = {}
-    right: dict[int, Side] = {}
+    left: dict[int, ComparedApi] = {}
+    right: dict[int, ComparedApi] = {}
     for is_here, is_told, *side in rows:
         if not is_told:
             side[-KEPT:] = made.get(side[0], Digests())
-        (left if is_here else right)[side[0]] = Side._make(side)
+        (left if is_here else right)[side[0]] = ComparedApi._make(side)
     return left, right
 
 

@@ -22,7 +22,7 @@ class Digests(NamedTuple):
     terms: int | None = None
 
 
-class Made(NamedTuple):
+class ApiDigests(NamedTuple):
     """Digests of an API, and the count of its changes at that moment."""
 
     api: int
@@ -38,13 +38,13 @@ def make(apis: Sequence[int]) -> dict[int, Digests]:
     return {one.api: one.told for one in found}
 
 
-def read(apis: Sequence[int]) -> list[Made]:
+def read(apis: Sequence[int]) -> list[ApiDigests]:
     with connection.cursor() as cursor:
         cursor.execute(_MAKE, {"apis": list(apis)})
-        return [Made(api, changes, Digests(*told)) for api, changes, *told in cursor.fetchall()]
+        return [ApiDigests(api, changes, Digests(*told)) for api, changes, *told in cursor.fetchall()]
 
 
-def keep(found: Sequence[Made]) -> None:
+def keep(found: Sequence[ApiDigests]) -> None:
     """But where something changed since, or changes at this moment: they would be of before."""
     columns = zip(*((one.api, one.changes, *one.told) for one in found), strict=True)
     with connection.cursor() as cursor:

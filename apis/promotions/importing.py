@@ -16,7 +16,7 @@ from apis.documents import reading as documents
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.portable import reading
-from apis.portable.making import Made
+from apis.portable.making import MadeApi
 from apis.portable.shape import Portable
 from apis.portable.wanted import PARTS, WantedApi, asset_of
 from apis.promotions import promoting
@@ -165,7 +165,7 @@ def wanted(row: Upload, at: int, choices: Choices) -> WantedApi:
 
 
 @transaction.atomic
-def take(user: User, row: Upload, at: int, choices: Choices, *, deploy: bool = False) -> Made:
+def take(user: User, row: Upload, at: int, choices: Choices, *, deploy: bool = False) -> MadeApi:
     """Make it, or bring the counterpart up to date; once of each API of the file."""
     locked = Upload.objects.select_for_update(of=("self",)).get(pk=row.pk)
     if known := locked.done.get(str(at)):

@@ -19,7 +19,7 @@ from apis.deployment.diff import RevisionDifference, between
 from apis.history import FieldChange
 from apis.models import ApiInstance
 from apis.portable import alerts, beside
-from apis.portable.making import Made, make
+from apis.portable.making import MadeApi, make
 from apis.portable.rows import portable_of
 from apis.portable.seen import unseen
 from apis.portable.shape import Portable
@@ -43,7 +43,7 @@ LATE = "It was taken back already, or so long ago that nothing is kept of it."
 
 
 @dataclass(frozen=True)
-class Preview:
+class PromotionPreview:
     """What would be: `difference` of what the gateway runs, `beside` of all else."""
 
     difference: RevisionDifference
@@ -69,7 +69,7 @@ def promote(
     *,
     deploy: bool = False,
     otherwise: Callable[[Portable], Portable] | None = None,
-) -> Made:
+) -> MadeApi:
     """Raises PermissionDenied, and ValidationError by the fields of `portable.making.make`. The caller sees
     to it that the user may see the origin. `otherwise` changes what no choice tells of.
     """
@@ -80,7 +80,7 @@ def promote(
         whole = replace(whole, whole=otherwise(whole.whole))
     made = put(user, whole, choices.counterpart, origin=origin, deploy=deploy)
     _remember(origin, choices)
-    return Made(made.api, (*made.notes, *_staying(user, origin)))
+    return MadeApi(made.api, (*made.notes, *_staying(user, origin)))
 
 
 @transaction.atomic
@@ -133,7 +133,7 @@ def put(
     *,
     origin: ApiInstance | None = None,
     deploy: bool = False,
-) -> Made:
+) -> MadeApi:
     """Make it, or the counterpart like it, so that it can be taken back. Raises PermissionDenied for who may
     not bring policies there, too.
     """
@@ -152,7 +152,7 @@ def put(
         made = make(user, whole, deploy=deploy)
     told = f"{origin}, {origin.environment}" if origin else whole.origin
     _noted(user, made.api, origin, told, before)
-    return Made(made.api, (*made.notes, *left))
+    return MadeApi(made.api, (*made.notes, *left))
 
 
 def preview(
@@ -161,9 +161,9 @@ def preview(
     counterpart: ApiInstance | None,
     *,
     deploy: bool = False,
-) -> Preview:
+) -> PromotionPreview:
     """What it would bring: done, looked at, and undone. Raises ValidationError as doing it does."""
-    found: list[Preview] = []
+    found: list[PromotionPreview] = []
     before = rows.content_of(counterpart) if counterpart else None
     was = portable_of(counterpart) if counterpart else None
     try:
@@ -174,7 +174,7 @@ def preview(
             _ = difference.lines, difference.yaml  # while the rows are there
             waits = bool(counterpart and made.api.pending_since)
             beside = tuple(history.bounded(_beside(was, after))) if was else ()
-            found.append(Preview(difference, beside, made.notes, waits, after))
+            found.append(PromotionPreview(difference, beside, made.notes, waits, after))
             raise _Undone
     except _Undone:
         pass

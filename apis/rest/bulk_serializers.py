@@ -105,7 +105,7 @@ class ItemList(s.Serializer[Any]):
     apis = ItemShape(many=True)
 
 
-class Counts(s.DictField):
+class StateCounts(s.DictField):
     """How many APIs are in each state, and in all."""
 
     child = s.IntegerField()
@@ -127,7 +127,7 @@ class BulkShape(s.Serializer[Any]):
     begunAt = Moment(source="begun_at", allow_null=True)
     endedAt = Moment(source="ended_at", allow_null=True)
     fault = s.CharField(help_text="Why it ended before its time; the APIs have each their own.")
-    counts = Counts()
+    counts = StateCounts()
     repeatable = s.BooleanField(
         source="is_repeatable",
         help_text="Whether what it needs is still kept: those that failed can be tried again.",

@@ -7,7 +7,7 @@ from rest_framework import serializers as s
 from apis.portable.written import variables_of
 from apis.promotions import importing
 from apis.promotions.models import Upload
-from apis.promotions.promoting import Preview
+from apis.promotions.promoting import PromotionPreview
 from apis.rest.strict import StrictSerializer
 
 
@@ -104,7 +104,7 @@ def shape(row: Upload) -> dict[str, Any]:
     return dict(ImportShape(told).data)
 
 
-def previewed(shown: Preview) -> dict[str, Any]:
+def previewed(shown: PromotionPreview) -> dict[str, Any]:
     return {
         "changes": [*shown.difference.lines, *shown.beside],
         "yaml": shown.difference.yaml,

@@ -21,7 +21,7 @@ from apis.portable.written import variables_of
 from apis.promotions import importing, promoting
 from apis.promotions.choices import Choices
 from apis.promotions.models import Upload
-from apis.promotions.promoting import Preview
+from apis.promotions.promoting import PromotionPreview
 from apis.rest import bodies, reach
 from apis.rest import import_serializers as shapes
 from apis.rest.answers import InstanceShape
@@ -153,5 +153,5 @@ def _secrets(row: Upload, at: int, shared: Mapping[str, str]) -> bodies.Names:
     return tuple((re.escape(f"secrets.{policy}.{path}"), f"secrets.{name}") for name, policy, path in found)
 
 
-def _previewed(shown: Preview) -> Response:
+def _previewed(shown: PromotionPreview) -> Response:
     return Response(shapes.ImportPreviewShape(shapes.previewed(shown)).data)

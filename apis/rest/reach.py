@@ -9,7 +9,7 @@ from rest_framework.serializers import Serializer
 
 from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding, Upstream
 from apis.promotions import permission
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.grants import May
 from console.models import Environment
 from console.permissions import Permission
@@ -17,7 +17,7 @@ from console.rest import access
 from gateways import lookup
 from gateways.models import Gateway
 
-_INSTANCE = Compiled(
+_INSTANCE = CompiledQuery(
     lambda environment, pk: (
         ApiInstance.objects.order_by()
         .select_related("asset", "gateway", "tls_context")

@@ -17,7 +17,7 @@ from rest_framework.viewsets import ViewSet
 from apis.forms import trying
 from apis.rest import reach
 from apis.testing import jobs, whole
-from apis.testing.jobs import Job
+from apis.testing.jobs import TryJob
 from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -44,7 +44,7 @@ class RehearsalShape(s.Serializer[Any]):
     verdict = s.SerializerMethodField()
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
-    def get_verdict(self, job: Job) -> dict[str, Any] | None:
+    def get_verdict(self, job: TryJob) -> dict[str, Any] | None:
         return job.verdict.model_dump(mode="json", by_alias=True) if job.verdict else None
 
 
@@ -101,7 +101,7 @@ class GatewayRehearsalViews(ViewSet):
         answers = [one.model_dump(mode="json", by_alias=True) for one in _answers(body.get("answers"))]
         try:
             found = whole.of_gateway(gateway, is_saved=body["on"] == "saved")
-        except whole.TooMany:
+        except whole.TooManyApis:
             raise ValidationError({"": [TOO_MANY]}) from None
         lines = [{"resources": found, "answers": answers}, jobs.line_of(asked, foresees=True)]
         return _begun(request, 0, lines, {"gateway": str(gateway.pk)})

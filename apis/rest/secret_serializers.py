@@ -16,7 +16,7 @@ from console.rest.fields import OneOf, made
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
-class Upload(s.Field[Any, Any, Any, Any]):
+class FileUpload(s.Field[Any, Any, Any, Any]):
     """A file of a multipart body, or its text; (name, content)."""
 
     def to_internal_value(self, data: Any) -> tuple[str, bytes]:
@@ -79,20 +79,20 @@ class SharedBody(SecretBody):
 
 
 class CertificateBody(SecretBody):
-    certStore = Upload()
+    certStore = FileUpload()
 
 
 class TruststoreBody(SecretBody):
-    trustStore = Upload()
+    trustStore = FileUpload()
     storePassphrase = s.CharField(required=False, max_length=1024, trim_whitespace=False, write_only=True)
     algorithm = OneOf(["PKIX", "SunX509"], required=False)
 
 
 class KeystoreBody(SecretBody):
-    certificate = Upload(required=False)
-    key = Upload(required=False)
-    capath = Upload(required=False)
-    keyStore = Upload(required=False)
+    certificate = FileUpload(required=False)
+    key = FileUpload(required=False)
+    capath = FileUpload(required=False)
+    keyStore = FileUpload(required=False)
     storePassphrase = s.CharField(required=False, max_length=1024, trim_whitespace=False, write_only=True)
     keyPassphrase = s.CharField(required=False, max_length=1024, trim_whitespace=False, write_only=True)
     alias = s.CharField(required=False, max_length=255)

@@ -8,7 +8,7 @@ from apis.changes.tls_contexts import ALPN
 from apis.models import TlsContext
 from apis.rest.secret_serializers import Meta
 from apis.rest.strict import StrictSerializer
-from apis.rest.tls_serializers import WORDS, InboundSettings, OutboundSettings, Version
+from apis.rest.tls_serializers import WORDS, InboundSettings, OutboundSettings, TlsVersion
 from console.rest.fields import OneOf, fixed, made
 
 
@@ -22,8 +22,8 @@ class ContextPatch(StrictSerializer):
     also_known = ("meta", "id", "subject", "expirationDate")
     name = s.CharField(max_length=120, required=False)
     target = OneOf(["FlexGateway"], required=False)
-    minTlsVersion = Version(required=False, source="min_version")
-    maxTlsVersion = Version(required=False, source="max_version")
+    minTlsVersion = TlsVersion(required=False, source="min_version")
+    maxTlsVersion = TlsVersion(required=False, source="max_version")
     alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False, source="alpn")
     cipherSuites = s.ListField(child=s.CharField(max_length=60), required=False, source="ciphers")
     inboundSettings = InboundSettings(required=False, source="*")

@@ -19,7 +19,7 @@ VERSION_CHOICES = [(word, word) for word in VERSIONS]
 WORDS = {value: word for word, value in VERSIONS.items()}
 
 
-class Version(OneOf):
+class TlsVersion(OneOf):
     """A version of TLS, in the words of clients."""
 
     def __init__(self, **options: Any) -> None:
@@ -57,8 +57,8 @@ class TlsContextPatch(StrictSerializer):
         source="trusted_ca",
         help_text="PEM: who signs clients' and upstreams' certificates.",
     )
-    minTlsVersion = Version(required=False, source="min_version")
-    maxTlsVersion = Version(required=False, source="max_version")
+    minTlsVersion = TlsVersion(required=False, source="min_version")
+    maxTlsVersion = TlsVersion(required=False, source="max_version")
     alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False, source="alpn")
     cipherSuites = s.ListField(
         child=s.CharField(max_length=60),

@@ -16,7 +16,7 @@ from apis.revision import TLS_CONTEXT, Content, document
 from apis.revisions import plain
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_place import placed
-from console.compiled import Compiled, put
+from console.compiled import CompiledQuery, put
 from gateways.protocol import resources as r
 from policies import catalog
 
@@ -122,13 +122,15 @@ def _lead(api: ApiInstance) -> None:
 
 
 _PK = 2**62 + 7
-_API = Compiled(lambda pk: ApiInstance.objects.order_by().filter(pk=pk).select_related("asset"), pk=_PK)
-_PARTS: Mapping[str, Compiled[Any]] = {
-    "upstreams": Compiled(lambda pk: Upstream.objects.filter(api=pk).select_related("tls_context"), pk=_PK),
-    "routes": Compiled(lambda pk: Route.objects.filter(api=pk), pk=_PK),
-    "policies": Compiled(lambda pk: PolicyBinding.objects.filter(api=pk), pk=_PK),
+_API = CompiledQuery(lambda pk: ApiInstance.objects.order_by().filter(pk=pk).select_related("asset"), pk=_PK)
+_PARTS: Mapping[str, CompiledQuery[Any]] = {
+    "upstreams": CompiledQuery(
+        lambda pk: Upstream.objects.filter(api=pk).select_related("tls_context"), pk=_PK
+    ),
+    "routes": CompiledQuery(lambda pk: Route.objects.filter(api=pk), pk=_PK),
+    "policies": CompiledQuery(lambda pk: PolicyBinding.objects.filter(api=pk), pk=_PK),
 }
-_TARGETS = Compiled(lambda pk: RouteUpstream.objects.filter(route__api=pk), pk=_PK)
+_TARGETS = CompiledQuery(lambda pk: RouteUpstream.objects.filter(route__api=pk), pk=_PK)
 
 
 def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) -> Iterator[r.AnyResource]:

@@ -41,7 +41,7 @@ def of_binding(api: ApiInstance, binding: PolicyBinding) -> Warnings:
     return warnings(api, policy, merged(binding.config, binding.secrets), binding.conditions)
 
 
-def of_config(read: reading.Read) -> Iterator[tuple[str, str]]:
+def of_config(read: reading.ReadConfig) -> Iterator[tuple[str, str]]:
     """(field, what to think about) of a sound configuration. Raises reading.Unsound."""
     for one in read.advice():
         yield f"config.{one.field}", one.message

@@ -22,7 +22,7 @@ EARLY = timedelta(minutes=5)
 """Clocks of upstreams may go after ours."""
 
 
-class Pair(NamedTuple):
+class IssuedPair(NamedTuple):
     """PEM, and what is kept of it."""
 
     certificate: str
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
     expires_at: datetime
 
 
-def authority(name: str, days: int = CA_DAYS) -> Pair:
+def authority(name: str, days: int = CA_DAYS) -> IssuedPair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
     own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -44,7 +44,7 @@ def authority(name: str, days: int = CA_DAYS) -> Pair:
     return _pair(built.sign(key, hashes.SHA256()), key)
 
 
-def issue(ca_certificate: str, ca_key: str, name: str, names: Sequence[str], days: int) -> Pair:
+def issue(ca_certificate: str, ca_key: str, name: str, names: Sequence[str], days: int) -> IssuedPair:
     """For a gateway that calls and for an upstream that answers alike. Raises ValueError with the name that
     is none.
     """
@@ -98,7 +98,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> IssuedPair:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     pem = certificate.public_bytes(Encoding.PEM).decode()
-    return Pair(pem, private, f"{certificate.serial_number:x}", certificate.not_valid_after_utc)
+    return IssuedPair(pem, private, f"{certificate.serial_number:x}", certificate.not_valid_after_utc)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from django import template
 
-from gateways.protocol.rehearsal import Answer, DecisionKind, Outcome, Sent, Shown
+from gateways.protocol.rehearsal import Answer, DecisionKind, Outcome, SeenMessage, Sent
 
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "upstream": ("Upstream answered", "ok"),
@@ -61,7 +61,7 @@ def is_use_of(use: str, name: str) -> bool:
 
 
 @register.filter
-def message(shown: Shown) -> str:
+def message(shown: SeenMessage) -> str:
     """A request or an answer: its first line, its headers, its body."""
     lines = [_first(shown), *(f"{name}: {value}" for name, value in shown.headers)]
     body = shown.body
@@ -72,7 +72,7 @@ def message(shown: Shown) -> str:
     return "\n".join([*lines, *(["", body] if body else [])])
 
 
-def _first(shown: Shown) -> str:
+def _first(shown: SeenMessage) -> str:
     if isinstance(shown, Answer):
         known = {one.value: one.phrase for one in HTTPStatus}
         return f"{shown.status} {known.get(shown.status, '')}".strip()

@@ -51,7 +51,7 @@ class Away(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Job:
+class TryJob:
     """`value` or `verdict` is the answer; `fault` says in words why there is none."""
 
     key: str
@@ -72,7 +72,7 @@ class Job:
         return self.state == "done"
 
 
-def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> Job:
+def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> TryJob:
     """`lines` are what the rehearsal's process is told, as JSON, the last one the question. Raises Away.
 
     Returns the job as it was kept. A question of the same person in another tab may have replaced it by now.
@@ -94,10 +94,10 @@ def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown:
         rehearse.apply_async(args=(key,), retry=False)
     except (OperationalError, OSError, redis.RedisError) as error:
         raise Away(AWAY.format("the workers cannot be reached")) from error
-    return Job(key, api_id, kind, "waiting", 0, shown)
+    return TryJob(key, api_id, kind, "waiting", 0, shown)
 
 
-def found(user: User, key: str) -> Job | None:
+def found(user: User, key: str) -> TryJob | None:
     """The user's own, if it is still kept. Raises redis.RedisError."""
     job = _opened(key)
     if job is None or job["user"] != str(user.pk):
@@ -108,7 +108,7 @@ def found(user: User, key: str) -> Job | None:
         state, fault = "done", UNTAKEN
     if state == "working" and seconds > TAKEN_SECONDS + WORKED_SECONDS:
         state, fault = "done", GONE
-    return Job(
+    return TryJob(
         key,
         job["api"],
         job["kind"],

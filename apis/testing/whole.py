@@ -24,7 +24,7 @@ class NotDeployed(LookupError):
     """Nothing of it runs."""
 
 
-class TooMany(ValueError):
+class TooManyApis(ValueError):
     """There are more APIs than a request is tried on."""
 
 
@@ -61,13 +61,13 @@ def running(api: ApiInstance) -> list[Document]:
 
 
 def of_gateway(gateway: Gateway, *, is_saved: bool) -> list[Document]:
-    """All APIs of a gateway, as saved or as deployed, in as many queries however many. Raises TooMany."""
+    """All APIs of a gateway, as saved or as deployed, in as many queries however many. Raises TooManyApis."""
     apis = gateway.api_instances.order_by("pk")
     if not is_saved:
         apis = apis.filter(is_deployed=True)
     deployed = dict(apis.values_list("pk", "revision_id")[: MOST_APIS + 1])
     if len(deployed) > MOST_APIS:
-        raise TooMany
+        raise TooManyApis
     if is_saved:
         contents = rows.contents(deployed)
     else:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from apis.changes import applications as change
 from apis.contracts.models import Application
-from apis.forms.application import SecretForm
+from apis.forms.application import ClientSecretForm
 from apis.views.access import messages_of, posted
 from apis.views.application_access import application_to_change, own_application
 from console import once
@@ -40,7 +40,7 @@ def end_own_old(request: Request, pk: int) -> HttpResponse:
 
 def _reset(request: Request, application: Application, base: str) -> HttpResponse:
     """The same form sent twice resets once, and shows the same secret to both tabs."""
-    form = SecretForm(posted(request))
+    form = ClientSecretForm(posted(request))
     if form.is_valid():
         try:
             secret = change.reset_secret(

@@ -21,7 +21,7 @@ from apis.portable.seen import as_seen
 from apis.portable.wanted import PARTS
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, wanted
-from apis.promotions.promoting import Preview
+from apis.promotions.promoting import PromotionPreview
 from apis.views.access import may_deploy_in, may_on, messages_of
 from apis.views.bulk_reach import promotion_to_begin
 from apis.views.promoting import environment_choices
@@ -181,7 +181,7 @@ def _shown(
     return response
 
 
-def _previewed(request: Request, origin: ApiInstance, form: PromoteForm) -> Preview | None:
+def _previewed(request: Request, origin: ApiInstance, form: PromoteForm) -> PromotionPreview | None:
     try:
         whole = wanted(request.user, origin, form.choices)
         return promoting.preview(request.user, whole, form.choices.counterpart)

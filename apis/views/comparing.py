@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpResponse
 
 from apis.promotions import compare, permission
-from apis.promotions.compare import Pair
+from apis.promotions.compare import ComparedPair
 from apis.views.access import environment_of
 from console.forms.schema_form import Choice, Field
 from console.listing import Select, asked, listing
@@ -63,7 +63,7 @@ def _chosen(known: list[Environment], asked_for: str) -> Environment | None:
     return next((one for one in known if one.pk == pk), known[0] if known else None)
 
 
-def _holds(pair: Pair, words: list[str]) -> bool:
+def _holds(pair: ComparedPair, words: list[str]) -> bool:
     text = " ".join(f"{one.name} {one.label} {one.base_path}" for one in (pair.here, pair.there) if one)
     return all(word in text.lower() for word in words)
 

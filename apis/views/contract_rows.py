@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apis.contracts.models import Application, Contract
-from apis.forms.contract import Decision, decisions
+from apis.forms.contract import ContractAction, decisions
 from apis.models import ApiInstance
 from apis.traffic import Traffic, by_application
 
@@ -26,7 +26,7 @@ class ContractRow:
         return str(self.contract.pk)
 
     @property
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[ContractAction]:
         return decisions(self.contract)
 
     @property

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from apis.changes import contracts as change
 from apis.contracts import access
 from apis.contracts.models import Contract
-from apis.forms.contract import DECISIONS, AnswerForm, Decision, decisions
+from apis.forms.contract import DECISIONS, AnswerForm, ContractAction, decisions
 from apis.models import ApiInstance
 from apis.views.access import api_of, messages_of
 from apis.views.application_access import contract_of
@@ -159,7 +159,7 @@ def _do(request: Request, row: Contract, verb: str, form: AnswerForm) -> None:
         change.delete(actor, row)
 
 
-def _answer(request: Request, row: Contract, decision: Decision, form: AnswerForm) -> HttpResponse:
+def _answer(request: Request, row: Contract, decision: ContractAction, form: AnswerForm) -> HttpResponse:
     is_dialog = bool(request.htmx)
     context: dict[str, Any] = {"contract": row, "decision": decision, "form": form, "api": row.api}
     if not is_dialog:

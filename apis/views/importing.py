@@ -12,7 +12,7 @@ from apis.forms.promote import NEW, PromoteForm, errors_by_field
 from apis.models import ApiInstance
 from apis.promotions import importing, promoting
 from apis.promotions.models import Upload
-from apis.promotions.promoting import Preview
+from apis.promotions.promoting import PromotionPreview
 from apis.views.access import environment_of, may_deploy_in, messages_of
 from apis.views.promoting import token, told
 from console import scope
@@ -101,7 +101,7 @@ def _form(row: Upload, at: int, request: Request) -> PromoteForm:
 
 
 def _shown(
-    request: Request, row: Upload, at: int, form: PromoteForm, preview: Preview | None = None
+    request: Request, row: Upload, at: int, form: PromoteForm, preview: PromotionPreview | None = None
 ) -> HttpResponse:
     environment: Environment = form.environment
     context: dict[str, Any] = {

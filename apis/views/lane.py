@@ -7,7 +7,7 @@ from typing import Any
 from apis.automated.models import AutomatedPolicy
 from apis.lint.finding import Finding
 from apis.lint.findings import Findings, of_subject
-from apis.lint.subject import Applied, Running, Subject, subject
+from apis.lint.subject import Applied, LintedApi, Running, subject
 from apis.lint.transport import identifies
 from apis.models import ApiInstance, PolicyBinding
 from policies import catalog
@@ -87,7 +87,7 @@ class HeldPolicy:
 class Lane:
     """All that requests to an API, and those to its upstreams, pass, in order; all that is found of it."""
 
-    subject: Subject
+    subject: LintedApi
     findings: Findings
     automated: list[HeldPolicy]
     inbound: list[AppliedPolicy]

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 
 from apis.changes.copies import MOST_COPIES, CopiesRefused
 from apis.copying import jobs
-from apis.copying.jobs import Job, WantedCopy
+from apis.copying.jobs import CopyJob, WantedCopy
 from apis.forms.copies import PASTE, CopiesForm
 from apis.forms.wizard import gateway_errors
 from apis.models import ApiInstance
@@ -56,7 +56,7 @@ def _posted(request: Request, form: CopiesForm) -> HttpResponse:
     deploy = request.POST.get("go") == "deploy"
     try:
         key = jobs.ask(request.user, form.api, wanted, form.gateway, deploy=deploy)
-    except jobs.Away:
+    except jobs.NoWorker:
         return _at_once(request, form, wanted, deploy)
     response = redirect("api_copies", form.api.pk)
     response["Location"] += f"?job={key}"
@@ -84,7 +84,7 @@ def _at_once(request: Request, form: CopiesForm, wanted: list[WantedCopy], deplo
     return redirect("apis")
 
 
-def _job(request: Request, api: ApiInstance) -> Job | None:
+def _job(request: Request, api: ApiInstance) -> CopyJob | None:
     key = request.GET.get("job", "")
     try:
         found = jobs.found(request.user, key) if key else None
@@ -94,7 +94,7 @@ def _job(request: Request, api: ApiInstance) -> Job | None:
 
 
 def _shown(
-    request: Request, form: CopiesForm, job: Job | None = None, status: int | None = None
+    request: Request, form: CopiesForm, job: CopyJob | None = None, status: int | None = None
 ) -> HttpResponse:
     api = form.api
     made = ApiInstance.objects.filter(pk__in=job.made if job else ()).select_related("asset")

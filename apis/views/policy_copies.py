@@ -25,7 +25,7 @@ FOUND_SHOWN = 25
 
 
 @dataclass
-class Sent:
+class PolicyCopyForm:
     """What the form holds: `policies` and `to` of the API and the APIs that the user may see and edit."""
 
     policies: list[PolicyBinding]
@@ -71,7 +71,7 @@ def copy(request: Request, pk: int) -> HttpResponse:
     return response
 
 
-def _read(request: Request, api: ApiInstance) -> Sent:
+def _read(request: Request, api: ApiInstance) -> PolicyCopyForm:
     data: QueryDict = request.POST if request.method == "POST" else request.GET
     every = list(api.policies.select_related("api__environment", "api__asset"))
     ids = set(data.getlist("policy"))
@@ -81,7 +81,7 @@ def _read(request: Request, api: ApiInstance) -> Sent:
     wanted = [int(text) for text in dict.fromkeys(data.getlist("to")) if text.isdecimal() and len(text) < 18]
     targets = _targets(request, api).filter(pk__in=wanted[: change.MOST_TARGETS + 1])
     existing: Any = data.get("existing", "skip")
-    return Sent(
+    return PolicyCopyForm(
         chosen,
         list(targets),
         data.get("q", "").strip(),
@@ -105,7 +105,7 @@ def _targets(request: Request, api: ApiInstance) -> QuerySet[ApiInstance]:
     )
 
 
-def _found(request: Request, api: ApiInstance, sent: Sent) -> list[ApiInstance]:
+def _found(request: Request, api: ApiInstance, sent: PolicyCopyForm) -> list[ApiInstance]:
     """Those to choose from: the API's own environment first; what is chosen is shown anyway."""
     rows = _targets(request, api).exclude(pk__in=[one.pk for one in sent.to])
     for word in words(sent.query):
@@ -120,7 +120,7 @@ def _found(request: Request, api: ApiInstance, sent: Sent) -> list[ApiInstance]:
     return [*here, *elsewhere[: FOUND_SHOWN - len(here)]]
 
 
-def _missing(sent: Sent) -> list[str]:
+def _missing(sent: PolicyCopyForm) -> list[str]:
     found = []
     if not sent.policies:
         found.append("Choose at least one policy.")
@@ -131,7 +131,7 @@ def _missing(sent: Sent) -> list[str]:
     return found
 
 
-def _copied(request: Request, sent: Sent) -> list[tuple[ApiInstance, str]]:
+def _copied(request: Request, sent: PolicyCopyForm) -> list[tuple[ApiInstance, str]]:
     """Each API by itself, whole or not at all; those that refused, with the reason."""
     failed, done = [], 0
     for target in sent.to:
@@ -152,14 +152,14 @@ def _copied(request: Request, sent: Sent) -> list[tuple[ApiInstance, str]]:
     return failed
 
 
-def _plans(sent: Sent) -> list[tuple[ApiInstance, list[change.PolicyCopy]]]:
+def _plans(sent: PolicyCopyForm) -> list[tuple[ApiInstance, list[change.PolicyCopy]]]:
     return [
         (target, change.plan(sent.policies, target, existing=sent.existing, secrets=sent.secrets))
         for target in sent.to[: change.MOST_TARGETS]
     ]
 
 
-def _fields(sent: Sent) -> dict[str, Field]:
+def _fields(sent: PolicyCopyForm) -> dict[str, Field]:
     choices = tuple(Choice(value, label, value == sent.existing) for value, label in change.EXISTING.items())
     placed = {"placeholder": "Name, label or environment", "maxlength": 200}
     found = (
@@ -170,7 +170,7 @@ def _fields(sent: Sent) -> dict[str, Field]:
     return {one.name: one for one in found}
 
 
-def _secret_fields(sent: Sent) -> list[tuple[str, list[Field]]]:
+def _secret_fields(sent: PolicyCopyForm) -> list[tuple[str, list[Field]]]:
     """Those to be given, by policy, where one of the APIs is of another environment."""
     found: dict[str, list[Field]] = {}
     is_needed = any(

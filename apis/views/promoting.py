@@ -17,7 +17,7 @@ from apis.portable.seen import as_seen
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, proposed, wanted
 from apis.promotions.models import Promotion
-from apis.promotions.promoting import Preview
+from apis.promotions.promoting import PromotionPreview
 from apis.views.access import api_of, api_to_change, may_deploy_in, may_on, messages_of
 from apis.views.frame import frame
 from console.forms.schema_form import Choice, Field
@@ -116,7 +116,7 @@ def _chosen(origin: ApiInstance, known: list[Environment], asked: str) -> Enviro
     return found
 
 
-def token(form: PromoteForm, shown: Preview) -> str:
+def token(form: PromoteForm, shown: PromotionPreview) -> str:
     """A word for all that was shown."""
     lines = [(one.label, one.before, one.after) for one in (*shown.difference.lines, *shown.beside)]
     counterpart = form.choices.counterpart
@@ -129,7 +129,7 @@ def _shown(
     origin: ApiInstance,
     form: PromoteForm,
     known: list[Environment],
-    preview: Preview | None = None,
+    preview: PromotionPreview | None = None,
 ) -> HttpResponse:
     environment = form.environment
     context: dict[str, Any] = {

@@ -56,7 +56,7 @@ class DeploymentRow:
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedContent:
     """One of two that are compared: `name` is its word in an address."""
 
     name: str
@@ -174,13 +174,13 @@ def _why(typed: str) -> Field:
     return comment_field(typed[:MOST_COMMENT], "Why", about)
 
 
-def _sides(api: ApiInstance) -> list[Side]:
+def _sides(api: ApiInstance) -> list[ComparedContent]:
     """What can be compared: what is saved, what runs, and the newest revisions."""
-    named = [Side(kept.SAVED, WORDS[kept.SAVED])]
+    named = [ComparedContent(kept.SAVED, WORDS[kept.SAVED])]
     if api.is_deployed and api.revision_id:
-        named.append(Side(kept.RUNNING, WORDS[kept.RUNNING]))
+        named.append(ComparedContent(kept.RUNNING, WORDS[kept.RUNNING]))
     found = kept.told(api, kept.revisions(api)[:MOST_OFFERED])
-    return named + [Side(one.revision.short_id, _words(one)) for one in found]
+    return named + [ComparedContent(one.revision.short_id, _words(one)) for one in found]
 
 
 def _words(one: kept.KeptRevision) -> str:
@@ -194,7 +194,7 @@ def _may_go_back(api: ApiInstance, name: str) -> bool:
     return revision is not None and not (api.is_deployed and revision.pk == api.revision_id)
 
 
-def _choice(name: str, label: str, sides: Sequence[Side], chosen: str) -> Field:
+def _choice(name: str, label: str, sides: Sequence[ComparedContent], chosen: str) -> Field:
     """An older revision than those that are offered has its name alone."""
     names = {one.name: one.words for one in sides}
     names.setdefault(chosen, chosen[:64])

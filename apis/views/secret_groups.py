@@ -30,7 +30,7 @@ from console.versions import Changed
 HISTORY_SHOWN = 20
 
 
-class GroupForm(BaseModel):
+class SecretGroupForm(BaseModel):
     name: str = Field(
         "",
         title="Name",
@@ -45,7 +45,7 @@ class GroupForm(BaseModel):
     )
 
 
-SCHEMA = GroupForm.model_json_schema()
+SCHEMA = SecretGroupForm.model_json_schema()
 
 
 def index(request: Request) -> HttpResponse:

@@ -69,7 +69,7 @@ def run_on_gateway(request: Request, pk: UUID) -> HttpResponse:
         return on.refuse(words(asked.errors))
     try:
         found = whole.of_gateway(gateway, is_saved=asked.on != "deployed")
-    except whole.TooMany:
+    except whole.TooManyApis:
         return on.fail(TOO_MANY)
     shown = _shown(asked) | {"link": _link(reverse("gateway_try", args=[gateway.pk]), asked)}
     return on.ask("rehearse", lines(found, asked), shown)

@@ -95,7 +95,7 @@ class Tried:
             raise Http404("There is no such rehearsal any more.")
         return self._shown(found, found.shown)
 
-    def _shown(self, job: jobs.Job, shown: Mapping[str, Any]) -> HttpResponse:
+    def _shown(self, job: jobs.TryJob, shown: Mapping[str, Any]) -> HttpResponse:
         state_url = reverse(self.address, args=[*self.arguments, job.key])
         template = VALUE if job.kind == "evaluate" else VERDICT
         weighed = _named(self.request.user, job.verdict.apis if job.verdict else ())

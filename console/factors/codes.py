@@ -27,7 +27,7 @@ RECOVERY_CODES = 10
 ISSUER = "Gatewright"
 
 
-class TooMany(Exception):
+class TooManyCodes(Exception):
     """Wrong codes; `minutes` until the next one is looked at."""
 
     def __init__(self, minutes: int) -> None:
@@ -58,7 +58,7 @@ def step_of(secret: str, code: str, after: int = 0) -> int | None:
 
 @transaction.atomic
 def counts(user: User, code: str) -> bool:
-    """Whether the code is one of the app's, or a recovery code, which is used up. Raises TooMany."""
+    """Whether the code is one of the app's, or a recovery code, which is used up. Raises TooManyCodes."""
     factor = SecondFactor.objects.select_for_update().filter(user=user).first()
     if factor is None:
         return False
@@ -103,7 +103,7 @@ def _check_failures(factor: SecondFactor) -> None:
         return
     left = factor.failed_at + WINDOW - timezone.now()
     if left > timedelta():
-        raise TooMany(1 + int(left.total_seconds() // 60))
+        raise TooManyCodes(1 + int(left.total_seconds() // 60))
     factor.failures = 0
 
 

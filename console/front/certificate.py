@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509 import load_pem_x509_certificates
 from django.core.exceptions import ImproperlyConfigured
 
-from console.front.settings import Tls
+from console.front.settings import FrontTls
 from policies.policy import TYPE_URL
 
 NAME = "console"
@@ -34,7 +34,7 @@ def socket(folder: Path) -> dict[str, Any]:
     }
 
 
-def offer(tls: Tls, folder: Path) -> None:
+def offer(tls: FrontTls, folder: Path) -> None:
     """Give Envoy the certificate. Raises ImproperlyConfigured, and changes nothing, when it is no good."""
     chain, key = _read("GATEWRIGHT_TLS_CERT", tls.certificate), _read("GATEWRIGHT_TLS_KEY", tls.key)
     _check(tls, chain, key)
@@ -53,7 +53,7 @@ def offer(tls: Tls, folder: Path) -> None:
     fresh.rename(folder / FILE)
 
 
-def state(tls: Tls) -> tuple[tuple[int, int, int], ...]:
+def state(tls: FrontTls) -> tuple[tuple[int, int, int], ...]:
     """Changes when a file is written or replaced."""
     return tuple(_stat(path) for path in (tls.certificate, tls.key))
 
@@ -74,7 +74,7 @@ def _read(variable: str, path: Path) -> bytes:
         raise ImproperlyConfigured(f"{variable}: {path} cannot be read: {error.strerror}.") from None
 
 
-def _check(tls: Tls, chain: bytes, key: bytes) -> None:
+def _check(tls: FrontTls, chain: bytes, key: bytes) -> None:
     try:
         certificate = load_pem_x509_certificates(chain)[0]
     except ValueError:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from console.front.settings import Front, Server
+from console.front.settings import Backend, Front
 from policies.policy import TYPE_URL
 
 CONSOLE = "console"
@@ -27,7 +27,7 @@ def clusters(front: Front, streams: int) -> list[dict[str, Any]]:
     return found
 
 
-def _cluster(name: str, servers: tuple[Server, ...], connections: int, requests: int) -> dict[str, Any]:
+def _cluster(name: str, servers: tuple[Backend, ...], connections: int, requests: int) -> dict[str, Any]:
     """A request takes a connection, or waits for one; more than so many that have one are refused."""
     room = {
         "max_connections": connections,
@@ -70,7 +70,7 @@ def _cluster(name: str, servers: tuple[Server, ...], connections: int, requests:
     }
 
 
-def _endpoint(server: Server) -> dict[str, Any]:
+def _endpoint(server: Backend) -> dict[str, Any]:
     address = (
         {"pipe": {"path": server.host}}
         if server.is_socket

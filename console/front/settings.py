@@ -17,7 +17,7 @@ SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True)
-class Server:
+class Backend:
     """One that requests are passed on to: a Unix socket, or a host and a port."""
 
     host: str
@@ -40,7 +40,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Tls:
+class FrontTls:
     """Files in PEM: the certificate with those of its issuers, and its private key."""
 
     certificate: Path
@@ -54,10 +54,10 @@ class Front:
     folder: Path
     host: str
     port: int
-    servers: tuple[Server, ...]
-    links: tuple[Server, ...] = ()
+    servers: tuple[Backend, ...]
+    links: tuple[Backend, ...] = ()
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
-    tls: Tls | None = None
+    tls: FrontTls | None = None
     redirect_port: int = 0
     local_port: int = 0
     name: str = "localhost"
@@ -93,7 +93,7 @@ def read() -> Front:
     )
 
 
-def tls(environ: Mapping[str, str] = os.environ) -> Tls | None:
+def tls(environ: Mapping[str, str] = os.environ) -> FrontTls | None:
     """The certificate and the key that were given. Raises ImproperlyConfigured when only one was."""
     given = {name: environ.get(f"GATEWRIGHT_TLS_{name}", "") for name in ("CERT", "KEY")}
     missing = [name for name, path in given.items() if not path]
@@ -101,7 +101,7 @@ def tls(environ: Mapping[str, str] = os.environ) -> Tls | None:
         return None
     if missing:
         raise ImproperlyConfigured(f"GATEWRIGHT_TLS_{missing[0]} is missing: a certificate needs its key.")
-    return Tls(Path(given["CERT"]).absolute(), Path(given["KEY"]).absolute())
+    return FrontTls(Path(given["CERT"]).absolute(), Path(given["KEY"]).absolute())
 
 
 def _listening_address(host: str) -> str:
@@ -114,7 +114,7 @@ def _listening_address(host: str) -> str:
         ) from None
 
 
-def _servers(variable: str, default: str) -> tuple[Server, ...]:
+def _servers(variable: str, default: str) -> tuple[Backend, ...]:
     texts = (text.strip() for text in (os.environ.get(variable) or default).split(","))
     servers = tuple(_server(variable, text) for text in texts if text)
     if len({server.is_socket for server in servers}) > 1 and any(server.is_named for server in servers):
@@ -122,18 +122,18 @@ def _servers(variable: str, default: str) -> tuple[Server, ...]:
     return servers
 
 
-def _server(variable: str, text: str) -> Server:
+def _server(variable: str, text: str) -> Backend:
     if text.startswith(UNIX):
         path = text.removeprefix(UNIX)
         if not path.startswith("/") or len(os.fsencode(path)) > SOCKET_PATH_BYTES:
             raise ImproperlyConfigured(
                 f'{variable}: "{path}" has to be an absolute path of at most {SOCKET_PATH_BYTES} bytes.'
             )
-        return Server(path)
+        return Backend(path)
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ImproperlyConfigured(
             f'{variable}: "{text}" is not an address; write host:port or unix:/path, separated by commas.'
         )
-    return Server(host, int(port))
+    return Backend(host, int(port))

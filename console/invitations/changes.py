@@ -33,7 +33,7 @@ class Invited:
 
 
 @dataclass(frozen=True)
-class Role:
+class InvitedRole:
     """`name` is a built-in role, or "custom-ID"; of who is to own an `application` it is Invitation.OWNER."""
 
     organization: Organization
@@ -44,7 +44,7 @@ class Role:
 
 @transaction.atomic
 def make(
-    actor: User, role: Role, *, email: str = "", by_mail: bool = False, sending: Sending | None = None
+    actor: User, role: InvitedRole, *, email: str = "", by_mail: bool = False, sending: Sending | None = None
 ) -> Invited:
     """What the same `sending` made is not made again."""
     require_administrator(actor, role.organization)
@@ -95,7 +95,7 @@ def renew(actor: User, invitation: Invitation) -> Invited:
     if found.is_mailed:
         _check_mail()
     key = f"custom-{found.custom_id}" if found.role == "custom" else found.role
-    _named(Role(found.organization, key, found.environment, found.application))
+    _named(InvitedRole(found.organization, key, found.environment, found.application))
     before, token = _times(found), secrets.token_urlsafe(32)
     found.token_hash, found.inviter = digest(token), actor
     found.sent_at = timezone.now()
@@ -132,7 +132,7 @@ def _times(one: Invitation) -> dict[str, str]:
     return {"ends": f"{one.expires_at:%Y-%m-%d %H:%M}", "inviter": str(one.inviter or "")}
 
 
-def _named(role: Role) -> tuple[Any, str]:
+def _named(role: InvitedRole) -> tuple[Any, str]:
     """The custom role, if it is one, and the name. Raises ValidationError for what cannot be given there."""
     if role.name != Invitation.OWNER:
         return role_named(role.organization, role.name, role.environment)

@@ -21,17 +21,17 @@ KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedUrl:
     """`service` is what Apprise calls it; `fault` says why the URL is none."""
 
     service: str
     fault: str
 
 
-def check(url: str) -> Checked:
+def check(url: str) -> CheckedUrl:
     """Whether Apprise knows what the URL names. Nothing is sent."""
     answer = _ask({"do": "check", "url": url}, CHECK_SECONDS)
-    return Checked(answer.get("service", ""), "" if answer["ok"] else answer["answer"])
+    return CheckedUrl(answer.get("service", ""), "" if answer["ok"] else answer["answer"])
 
 
 def send(url: str, subject: str, text: str) -> str:

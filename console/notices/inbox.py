@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from console.counted import Counted
 from console.models import User
-from console.notices.kinds import Kind, kinds
+from console.notices.kinds import NoticeKind, kinds
 from console.notices.models import Notice, Preference
 
 MOST = 1000
@@ -43,7 +43,7 @@ def chosen(user: User) -> dict[str, Choice]:
     return {name: (wish.inbox, wish.mail) for name, wish in wishes.items()}
 
 
-def choosable() -> list[Kind]:
+def choosable() -> list[NoticeKind]:
     """What somebody could do without."""
     return [kind for kind in kinds() if kind.is_choosable]
 

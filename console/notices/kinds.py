@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Kind:
+class NoticeKind:
     """`inbox` and `mail` are what people get who never chose."""
 
     name: str
@@ -20,20 +20,20 @@ class UnknownKind(ValueError):
     """A mistake of ours: the kind was never added."""
 
 
-_kinds: dict[str, Kind] = {}
+_kinds: dict[str, NoticeKind] = {}
 
 
-def add(*kinds: Kind) -> None:
+def add(*kinds: NoticeKind) -> None:
     """Once or again: one of the same name is replaced."""
     _kinds.update((kind.name, kind) for kind in kinds)
 
 
-def kinds() -> Iterable[Kind]:
+def kinds() -> Iterable[NoticeKind]:
     """In the order in which they were added."""
     return _kinds.values()
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> NoticeKind:
     if name not in _kinds:
         raise UnknownKind(f"{name}: add it by console.notices.kinds.add")
     return _kinds[name]
@@ -45,21 +45,21 @@ def label(name: str) -> str:
 
 
 add(
-    Kind("alerts", "Alerts", "An alert began or ended, and you are among those it tells."),
-    Kind("contracts", "Contracts", "Access to an API was asked for, granted, refused or taken back."),
-    Kind("certificates", "Certificates", "A certificate, a secret or an application is about to end."),
-    Kind(
+    NoticeKind("alerts", "Alerts", "An alert began or ended, and you are among those it tells."),
+    NoticeKind("contracts", "Contracts", "Access to an API was asked for, granted, refused or taken back."),
+    NoticeKind("certificates", "Certificates", "A certificate, a secret or an application is about to end."),
+    NoticeKind(
         "deployments",
         "Deployments",
         "A gateway refused what was deployed, or somebody waits for your review.",
     ),
-    Kind("people", "People", "Somebody invited you, or what you may do has changed."),
-    Kind(
+    NoticeKind("people", "People", "Somebody invited you, or what you may do has changed."),
+    NoticeKind(
         "security",
         "Security",
         "Your account: passwords, second factors, personal tokens, logins from elsewhere.",
     ),
-    Kind(
+    NoticeKind(
         "test",
         "Tests of mail and destinations",
         "What a button on a page sends.",

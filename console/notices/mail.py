@@ -12,7 +12,7 @@ from console.notices.models import MailServer
 
 
 @dataclass(frozen=True)
-class Server:
+class SmtpServer:
     host: str
     port: int
     security: str
@@ -22,17 +22,17 @@ class Server:
     is_of_environment: bool = False
 
 
-def server() -> Server | None:
+def server() -> SmtpServer | None:
     """None where no mail is set up."""
     given: Mail | None = settings.MAIL
     if given:
-        return Server(
+        return SmtpServer(
             given.host, given.port, given.security, given.username, given.password, given.sender, True
         )
     row = MailServer.objects.first()
     if row is None:
         return None
-    return Server(row.host, row.port, row.security, row.username, row.secret, row.sender)
+    return SmtpServer(row.host, row.port, row.security, row.username, row.secret, row.sender)
 
 
 def is_set_up() -> bool:

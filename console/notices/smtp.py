@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from console.notices import texts
-from console.notices.mail import Server
+from console.notices.mail import SmtpServer
 from console.notices.models import Delivery
 from console.notices.unsent import Unsent
 from console.unreachable import reason
@@ -26,7 +26,7 @@ OK = 250
 FORWARDED = 251
 
 
-def send(server: Server, delivery: Delivery) -> str:
+def send(server: SmtpServer, delivery: Delivery) -> str:
     """The server's answer to a mail that it took. Raises Unsent."""
     message = _message(server, delivery)
     address = _ascii(delivery.address)
@@ -42,7 +42,7 @@ def send(server: Server, delivery: Delivery) -> str:
 
 
 @contextmanager
-def _connected(server: Server) -> Iterator[smtplib.SMTP]:
+def _connected(server: SmtpServer) -> Iterator[smtplib.SMTP]:
     """Logged in. Every fault on the way is Unsent, and of the server: the next mail would meet it too."""
     smtp: smtplib.SMTP | None = None
     watch: threading.Timer | None = None
@@ -78,7 +78,7 @@ def _connected(server: Server) -> Iterator[smtplib.SMTP]:
             smtp.close()
 
 
-def _message(server: Server, delivery: Delivery) -> EmailMessage:
+def _message(server: SmtpServer, delivery: Delivery) -> EmailMessage:
     """Plain text. A name that is the same at each attempt tells mailboxes one mail from two."""
     message = EmailMessage(policy=SMTP)
     name, address = parseaddr(server.sender)

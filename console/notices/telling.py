@@ -107,7 +107,7 @@ def send_to(
     return delivery
 
 
-def _wanted(kind: kinds.Kind, people: list[User]) -> tuple[list[User], list[User]]:
+def _wanted(kind: kinds.NoticeKind, people: list[User]) -> tuple[list[User], list[User]]:
     """Who wants it in the inbox, who by mail."""
     chosen = (
         {

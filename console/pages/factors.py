@@ -82,7 +82,7 @@ def confirm(request: Request) -> HttpResponse:
                 request.session[CONFIRMED] = time.time()
                 return redirect(wanted)
             form.add_error("password", "This is neither your password nor a code.")
-        except codes.TooMany as error:
+        except codes.TooManyCodes as error:
             form.add_error("password", str(error))
     status = 422 if form.errors else 200
     return render(request, "console/factors/confirm.html", {"form": form, "next": wanted}, status=status)

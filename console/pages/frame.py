@@ -13,7 +13,7 @@ from console.pages import condition
 from console.scope import AnyRequest
 from console.themes import THEMES
 
-NOTHING = menu.Counts()
+NOTHING = menu.MenuCounts()
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _is_offered(entry: menu.MenuEntry, may: May) -> bool:
     return is_open and not entry.is_for_consumers
 
 
-def _place(asked: str, entry: menu.MenuEntry, told: menu.Counts = NOTHING) -> NavigationEntry:
+def _place(asked: str, entry: menu.MenuEntry, told: menu.MenuCounts = NOTHING) -> NavigationEntry:
     path = links.link(entry.page)
     is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
     return NavigationEntry(entry.title, path, entry.icon, told.rows, told.alarms or 0, is_current)

@@ -54,7 +54,7 @@ def second(request: HttpRequest) -> HttpResponse:
     user, pending = found
     try:
         codes.check_failures(user)
-    except codes.TooMany as error:
+    except codes.TooManyCodes as error:
         messages.error(request, str(error))
         return redirect("login_second")
     if passkeys.proven(request, request.POST.get("credential", ""), user):

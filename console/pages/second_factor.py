@@ -82,7 +82,7 @@ def second(request: HttpRequest) -> HttpResponse:
             if codes.counts(user, form.cleaned_data["code"]):
                 return entering.let_in(request, user, pending["next"], pending["provider"], "code")
             form.add_error("code", "This code is wrong, was used already, or is no longer shown.")
-        except codes.TooMany as error:
+        except codes.TooManyCodes as error:
             form.add_error("code", str(error))
             status = HTTPStatus.TOO_MANY_REQUESTS
     context = {"form": form, "person": user, "passkeys": passkeys.to_ask(request, user)}

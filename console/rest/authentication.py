@@ -6,14 +6,14 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.digests import digest
 from console.factors import needed
 from console.models import AccessToken, User
 from console.tokens.models import PREFIX, ByToken, PersonalToken
 
 Token = AccessToken | PersonalToken
-_ACCESS = Compiled(
+_ACCESS = CompiledQuery(
     lambda token_hash: AccessToken.objects.select_related("user", "connected_app__organization").filter(
         token_hash=token_hash
     ),

@@ -23,7 +23,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Field:
+class ReferenceField:
     """One value of a path, a query, a body or an object; what lies inside another is named after it.
 
     Of a value that is an object told elsewhere, `shapes` say which.
@@ -37,63 +37,63 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReferenceAnswer:
     """With its fields where it is no object of the document."""
 
     status: str
     about: str
     shapes: tuple[Shape, ...]
-    fields: tuple[Field, ...]
+    fields: tuple[ReferenceField, ...]
 
 
 @dataclass(frozen=True)
-class Operation:
+class ReferenceOperation:
     method: str
     path: str
     anchor: str
     about: str
-    parameters: tuple[Field, ...]
-    body: tuple[Field, ...]
-    answers: tuple[Answer, ...]
+    parameters: tuple[ReferenceField, ...]
+    body: tuple[ReferenceField, ...]
+    answers: tuple[ReferenceAnswer, ...]
 
 
 @dataclass(frozen=True)
-class Object:
+class ReferenceObject:
     """What several answers hold, told once."""
 
     name: str
     about: str
-    fields: tuple[Field, ...]
+    fields: tuple[ReferenceField, ...]
 
 
 @dataclass(frozen=True)
-class Group:
+class ReferenceGroup:
     title: str
-    operations: tuple[Operation, ...]
+    operations: tuple[ReferenceOperation, ...]
 
 
 @dataclass(frozen=True)
 class Reference:
-    groups: tuple[Group, ...]
-    objects: tuple[Object, ...]
+    groups: tuple[ReferenceGroup, ...]
+    objects: tuple[ReferenceObject, ...]
 
 
 @cache
 def reference() -> Reference:
     """Made once: the interface does not change while the console runs."""
     document = SchemaGenerator().get_schema(request=None, public=True)
-    found: dict[str, list[Operation]] = {}
+    found: dict[str, list[ReferenceOperation]] = {}
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
                 operation = item[method]
                 tag = (operation.get("tags") or ["Other"])[0]
                 found.setdefault(tag, []).append(_operation(path, method, operation, document))
-    groups = tuple(Group(title, tuple(operations)) for title, operations in sorted(found.items()))
+    groups = tuple(ReferenceGroup(title, tuple(operations)) for title, operations in sorted(found.items()))
     return Reference(groups, _objects(groups, document))
 
 
-def _objects(groups: tuple[Group, ...], document: Schema) -> tuple[Object, ...]:
+def _objects(groups: tuple[ReferenceGroup, ...], document: Schema) -> tuple[ReferenceObject, ...]:
     """Those that an answer names, and those that these name."""
     wanted = [
         shape
@@ -102,7 +102,7 @@ def _objects(groups: tuple[Group, ...], document: Schema) -> tuple[Object, ...]:
         for answer in operation.answers
         for shape in answer.shapes
     ]
-    found: dict[str, Object] = {}
+    found: dict[str, ReferenceObject] = {}
     while wanted:
         name = wanted.pop().name
         if name not in found:
@@ -111,18 +111,18 @@ def _objects(groups: tuple[Group, ...], document: Schema) -> tuple[Object, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _object(name: str, document: Schema) -> Object:
+def _object(name: str, document: Schema) -> ReferenceObject:
     schema = document["components"]["schemas"][name]
-    return Object(name, schema.get("description", ""), tuple(_members(schema, document)))
+    return ReferenceObject(name, schema.get("description", ""), tuple(_members(schema, document)))
 
 
-def _members(schema: Schema, document: Schema) -> Iterator[Field]:
+def _members(schema: Schema, document: Schema) -> Iterator[ReferenceField]:
     """The values of one object, those inside it by the names of their objects."""
     required = schema.get("required", ())
     for name, part in schema.get("properties", {}).items():
         shapes = tuple(_shapes(part, document))
         kind = "" if shapes else _kind(part, document)
-        yield Field(name, kind, name in required, part.get("description", ""), shapes)
+        yield ReferenceField(name, kind, name in required, part.get("description", ""), shapes)
 
 
 def _shapes(schema: Schema, document: Schema, before: str = "") -> Iterator[Shape]:
@@ -139,9 +139,9 @@ def _shapes(schema: Schema, document: Schema, before: str = "") -> Iterator[Shap
                 yield from _shapes(one, document, before)
 
 
-def _operation(path: str, method: str, operation: Schema, document: Schema) -> Operation:
+def _operation(path: str, method: str, operation: Schema, document: Schema) -> ReferenceOperation:
     parameters = tuple(
-        Field(
+        ReferenceField(
             one["name"],
             f"{_kind(one.get('schema', {}), document)}, in the {one['in']}",
             bool(one.get("required")),
@@ -149,7 +149,7 @@ def _operation(path: str, method: str, operation: Schema, document: Schema) -> O
         )
         for one in operation.get("parameters", ())
     )
-    return Operation(
+    return ReferenceOperation(
         method.upper(),
         path,
         operation["operationId"],
@@ -160,15 +160,15 @@ def _operation(path: str, method: str, operation: Schema, document: Schema) -> O
     )
 
 
-def _answers(responses: Schema, document: Schema) -> Iterator[Answer]:
+def _answers(responses: Schema, document: Schema) -> Iterator[ReferenceAnswer]:
     """Those that say the same of several statuses as one."""
-    found: dict[tuple[str, tuple[Shape, ...], tuple[Field, ...]], list[str]] = {}
+    found: dict[tuple[str, tuple[Shape, ...], tuple[ReferenceField, ...]], list[str]] = {}
     for status, one in sorted(responses.items()):
         shapes = tuple(_shapes(_content(one), document))
         fields = () if shapes else tuple(_fields(_content(one), document))
         found.setdefault((one.get("description", ""), shapes, fields), []).append(status)
     for (about, shapes, fields), statuses in found.items():
-        yield Answer(", ".join(statuses), about, shapes, fields)
+        yield ReferenceAnswer(", ".join(statuses), about, shapes, fields)
 
 
 def _content(part: Schema) -> Schema:
@@ -179,7 +179,7 @@ def _content(part: Schema) -> Schema:
     return schema
 
 
-def _fields(schema: Schema, document: Schema, before: str = "", depth: int = 0) -> Iterator[Field]:
+def _fields(schema: Schema, document: Schema, before: str = "", depth: int = 0) -> Iterator[ReferenceField]:
     schema = _resolved(schema, document)
     if schema.get("type") == "array":
         yield from _fields(schema.get("items", {}), document, f"{before}[].".replace(".[]", "[]"), depth)
@@ -188,7 +188,7 @@ def _fields(schema: Schema, document: Schema, before: str = "", depth: int = 0) 
     for name, part in schema.get("properties", {}).items():
         shape = _resolved(part, document)
         told = part.get("description") or shape.get("description") or ""
-        yield Field(f"{before}{name}", _kind(part, document), name in required, told)
+        yield ReferenceField(f"{before}{name}", _kind(part, document), name in required, told)
         if depth < DEEPEST:
             yield from _fields(part, document, f"{before}{name}.", depth + 1)
 

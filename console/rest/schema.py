@@ -46,7 +46,7 @@ def with_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-class Document(SpectacularAPIView):
+class SchemaView(SpectacularAPIView):
     """Made once for all callers: it takes a second, and nobody needs a login to ask for it."""
 
     @extend_schema(exclude=True)
@@ -66,7 +66,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _document(media_type: str) -> bytes:
-    (renderer,) = (one for one in Document.renderer_classes if one.media_type == media_type)
+    (renderer,) = (one for one in SchemaView.renderer_classes if one.media_type == media_type)
     return force_bytes(renderer().render(SchemaGenerator().get_schema(request=None, public=True)))
 
 

@@ -60,7 +60,7 @@ urlpatterns = [
     path(f"{AUDIT}/actions", audit.AuditActions.as_view(), name="rest_audit_actions"),
     path(f"{AUDIT}/retentionSettings", audit.AuditRetention.as_view(), name="rest_audit_retention"),
     path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),
-    path("api/schema", schema.Document.as_view(), name="schema"),
+    path("api/schema", schema.SchemaView.as_view(), name="schema"),
     path("api/docs", schema.docs, name="docs"),
     re_path(
         r"^(?:accounts|audit|apimanager|apiplatform|proxies|exchange|gatewaymanager|graph|cli|analytics/api|observability|standalone|api)/(?P<rest>[\s\S]*)$",

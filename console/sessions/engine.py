@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db.models.expressions import BaseExpression
 from django.utils import timezone
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.sessions.models import LoginSession, number_of
 
 LOGIN = "_login"
@@ -18,7 +18,7 @@ asked: dict[str, BaseExpression] = {}
 """What is asked about a session's user in the query that loads it. An app's apps.py adds to it."""
 
 
-_live = Compiled(
+_live = CompiledQuery(
     lambda key, now: (
         LoginSession.objects.filter(session_key=key, expire_date__gt=now).annotate(**asked).order_by()
     ),

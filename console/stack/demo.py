@@ -62,7 +62,7 @@ EXAMPLES = (
 
 
 @dataclass(frozen=True)
-class Call:
+class DemoCall:
     """One kind of request; `weight` is how often it is made beside the others."""
 
     weight: int
@@ -73,19 +73,19 @@ class Call:
 
 
 CALLS = (
-    Call(20, "GET", "/orders/v1/orders?delay_ms=12", auth=AUTHORIZATION),
-    Call(12, "GET", "/orders/v1/orders/1042?delay_ms=4", auth=AUTHORIZATION),
-    Call(6, "POST", "/orders/v1/orders?status=201&delay_ms=35", auth=AUTHORIZATION),
-    Call(1, "DELETE", "/orders/v1/orders/1042?status=404", auth=AUTHORIZATION),
-    Call(1, "GET", "/orders/v1/orders?status=503&delay_ms=150", auth=AUTHORIZATION),
-    Call(1, "GET", "/orders/v1/orders"),
-    Call(1, "GET", "/orders/v1/orders", auth=(AUTHORIZATION[0], "guessed")),
-    Call(30, "GET", "/catalog/products?delay_ms=8"),
-    Call(12, "GET", "/catalog/products/7?delay_ms=3"),
-    Call(2, "GET", "/catalog/search?delay_ms=90"),
-    Call(10, "GET", "/partners/contracts?delay_ms=20", headers=OFFICE),
-    Call(4, "PUT", "/partners/contracts/3?delay_ms=25", headers=OFFICE),
-    Call(2, "GET", "/partners/contracts", headers=STRANGER),
+    DemoCall(20, "GET", "/orders/v1/orders?delay_ms=12", auth=AUTHORIZATION),
+    DemoCall(12, "GET", "/orders/v1/orders/1042?delay_ms=4", auth=AUTHORIZATION),
+    DemoCall(6, "POST", "/orders/v1/orders?status=201&delay_ms=35", auth=AUTHORIZATION),
+    DemoCall(1, "DELETE", "/orders/v1/orders/1042?status=404", auth=AUTHORIZATION),
+    DemoCall(1, "GET", "/orders/v1/orders?status=503&delay_ms=150", auth=AUTHORIZATION),
+    DemoCall(1, "GET", "/orders/v1/orders"),
+    DemoCall(1, "GET", "/orders/v1/orders", auth=(AUTHORIZATION[0], "guessed")),
+    DemoCall(30, "GET", "/catalog/products?delay_ms=8"),
+    DemoCall(12, "GET", "/catalog/products/7?delay_ms=3"),
+    DemoCall(2, "GET", "/catalog/search?delay_ms=90"),
+    DemoCall(10, "GET", "/partners/contracts?delay_ms=20", headers=OFFICE),
+    DemoCall(4, "PUT", "/partners/contracts/3?delay_ms=25", headers=OFFICE),
+    DemoCall(2, "GET", "/partners/contracts", headers=STRANGER),
 )
 
 

@@ -20,13 +20,13 @@ from gateways.agent.documents.keeper import Documents
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
-from gateways.agent.envoy.publish import Configuration, Publisher, Rejected
+from gateways.agent.envoy.publish import EnvoyConfiguration, Publisher, Rejected
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import ports, secret_files
 from gateways.agent.ledger import Ledger
 from gateways.agent.settings import Proxying
 from gateways.agent.sharing.keeper import Sharing
-from gateways.agent.store import Store, Stored
+from gateways.agent.store import SnapshotStore, Stored
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, Translation, translate
 from gateways.agent.translate.conflicts import Taken
@@ -74,7 +74,7 @@ class Applier:
         self.sharing = Sharing(envoy.state)
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
-        self._store = Store(envoy.state)
+        self._store = SnapshotStore(envoy.state)
         self.ledger = Ledger(envoy.state)
         self._ungranted: tuple[str, ...] = ()
         self._lock = threading.RLock()
@@ -381,10 +381,10 @@ def _without(found: Translation, held: Mapping[Key, str]) -> Translation:
     return replace(found, gateway=replace(found.gateway, apis=apis), refused={**found.refused, **held})
 
 
-def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Configuration:
+def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> EnvoyConfiguration:
     apis = [one.compiled for one in serving.values()]
     listening = sorted({one.api.listener.port for one in apis})
-    return Configuration(
+    return EnvoyConfiguration(
         listeners=compiler.listeners(apis),
         route_configs={port: compiler.route_config(port, apis, attrgetter("written")) for port in listening},
         clusters={name: made for one in apis for name, made in one.clusters.items()},

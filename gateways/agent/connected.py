@@ -25,7 +25,7 @@ from gateways.agent.link.heartbeat import Pulse
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.agent.link.snapshots import Intake
 from gateways.agent.link.stream import Stream
-from gateways.agent.probes import Control
+from gateways.agent.probes import ProbeServer
 from gateways.agent.settings import RunSettings
 from gateways.agent.traffic.uplink import Uplink
 from gateways.protocol.addresses import is_loopback
@@ -90,7 +90,7 @@ class ConnectedReplica:
             stats=self._envoy.admin.stats,
             tells_services=lambda: self._console.knows_services,
         )
-        self._control = Control(is_ready=self.is_ready, is_live=lambda: self._envoy.is_running)
+        self._control = ProbeServer(is_ready=self.is_ready, is_live=lambda: self._envoy.is_running)
         self._pulse = Pulse(self._console, self._intake, self._grants, self.describe)
         self._stream = Stream(
             self._console, registered, self._intake, self._grants, heartbeat=self._pulse.hurry

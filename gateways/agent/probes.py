@@ -17,7 +17,7 @@ class ControlUnavailable(RuntimeError):
     """The address to listen on cannot be had; the text says what to do."""
 
 
-class Control:
+class ProbeServer:
     """Serves from a thread of its own."""
 
     def __init__(self, *, is_ready: Callable[[], bool], is_live: Callable[[], bool]) -> None:

@@ -35,7 +35,7 @@ class Stored:
     held: Mapping[Key, str] = field(default_factory=dict)
 
 
-class Store:
+class SnapshotStore:
     """snapshot.json, the one before it beside it, and in kept/ the older ones that some API still runs on.
 
     Each is sealed, since it holds the secrets of policies. What does not match its seal is not used. A

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model
 
 from gateways.protocol import given
 from gateways.protocol.faults import dotted, explained
-from gateways.protocol.rehearsal import Answers, HeaderName, Outcome, Played, Request, Shown, Verdict
+from gateways.protocol.rehearsal import Answers, HeaderName, Outcome, Played, Request, SeenMessage, Verdict
 from gateways.protocol.resources import Model
 
 MOST_CASES, MOST_STEPS, MOST_TIMES = 100, 20, 100
@@ -217,7 +217,7 @@ def _compared(expect: Expect, verdict: Verdict) -> Iterator[tuple[str, Any, Any]
         yield "body", f"… {held} …", answer.body if answer else None
 
 
-def _values(part: Shown | None, name: str) -> str | list[str] | None:
+def _values(part: SeenMessage | None, name: str) -> str | list[str] | None:
     found = [value for one, value in (part.headers if part else ()) if one.lower() == name.lower()]
     return found if len(found) > 1 else next(iter(found), None)
 

@@ -156,7 +156,7 @@ class Decision(Model):
     reason: str = ""
 
 
-class Shown(Model):
+class SeenMessage(Model):
     """Headers and body as they were seen. `body` is cut off where `is_cut`, and base64 where `is_binary`."""
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -165,7 +165,7 @@ class Shown(Model):
     is_cut: bool = False
 
 
-class Sent(Shown):
+class Sent(SeenMessage):
     """What went out to an upstream, or would have: nothing is connected to. `was_given` an answer to play."""
 
     upstream: str
@@ -182,7 +182,7 @@ class Foreseen(Model):
     target: str
 
 
-class Answer(Shown):
+class Answer(SeenMessage):
     status: int
 
 
@@ -275,7 +275,7 @@ class Verdict(Model):
 
 
 def shown(content: bytes) -> dict[str, object]:
-    """The fields of `Shown` for a body."""
+    """The fields of `SeenMessage` for a body."""
     cut = content[:SHOWN_BODY_BYTES]
     fields: dict[str, object] = {"is_cut": len(cut) < len(content)}
     try:

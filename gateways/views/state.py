@@ -7,24 +7,24 @@ from gateways.models import Gateway, Replica
 
 
 @dataclass(frozen=True)
-class State:
+class StateWords:
     words: str
     tone: str
     title: str = ""
 
 
-def of_gateway(gateway: Gateway) -> State:
+def of_gateway(gateway: Gateway) -> StateWords:
     """`gateway` comes from `with_figures`."""
     live, known = gateway.live_count, gateway.replica_count  # type: ignore[attr-defined]
     if gateway.is_revoked:
-        return State("Revoked", "bad", "Its registration works no more")
+        return StateWords("Revoked", "bad", "Its registration works no more")
     if not live and known:
-        return State("Disconnected", "bad", "Its replicas went silent without saying goodbye")
+        return StateWords("Disconnected", "bad", "Its replicas went silent without saying goodbye")
     if not live:
-        return State("Disconnected", "off", "No replica runs")
+        return StateWords("Disconnected", "off", "No replica runs")
     if live < known:
-        return State("Connected", "warn", f"{known - live} of {known} replicas went silent")
-    return State("Connected", "ok")
+        return StateWords("Connected", "warn", f"{known - live} of {known} replicas went silent")
+    return StateWords("Connected", "ok")
 
 
 SHED = {
@@ -43,19 +43,19 @@ class ReplicaRow:
     wanted: int
 
     @property
-    def state(self) -> State:
+    def state(self) -> StateWords:
         replica = self.replica
         if replica.stopped_at:
-            return State("Stopped", "off")
+            return StateWords("Stopped", "off")
         if not replica.is_connected:
-            return State("Disconnected", "bad", "It went silent without saying goodbye")
+            return StateWords("Disconnected", "bad", "It went silent without saying goodbye")
         if replica.envoy.get("phase") == "draining":
-            return State("Draining", "busy", "It is about to stop")
+            return StateWords("Draining", "busy", "It is about to stop")
         if replica.envoy_state == "DOWN":
-            return State("Envoy down", "bad", "The agent reports, but Envoy does not serve")
+            return StateWords("Envoy down", "bad", "The agent reports, but Envoy does not serve")
         if warnings := replica.envoy.get("warnings"):
-            return State("Connected", "warn", " ".join(warnings))
-        return State("Connected", "ok")
+            return StateWords("Connected", "warn", " ".join(warnings))
+        return StateWords("Connected", "ok")
 
     @property
     def notes(self) -> list[str]:

@@ -17,7 +17,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Secret:
+class HashedSecret:
     """Its SHA-256, and until when it counts, in seconds of the epoch."""
 
     digest: bytes = field(repr=False)
@@ -36,13 +36,13 @@ class Contract:
     name: str
     api: str
     client_id: str
-    secrets: tuple[Secret, ...]
+    secrets: tuple[HashedSecret, ...]
     application: str
     limits: tuple[Limit, ...] = ()
     until: float = NEVER
     label: str = ""
 
 
-def plain(secret: str | None) -> tuple[Secret, ...]:
+def plain(secret: str | None) -> tuple[HashedSecret, ...]:
     """The secrets of a contract that has this one, or none."""
-    return () if secret is None else (Secret(hashlib.sha256(secret.encode()).digest()),)
+    return () if secret is None else (HashedSecret(hashlib.sha256(secret.encode()).digest()),)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from policies.documents.document import BadDocument, Kind
+from policies.documents.document import BadDocument, DocumentKind
 
 PATH = "/.well-known/openid-configuration"
 MOST_CHARACTERS = 2000
@@ -20,15 +20,15 @@ _LACKS = {
 
 
 @lru_cache(1024)
-def of(issuer: str) -> Kind:
+def of(issuer: str) -> DocumentKind:
     """That of this provider, by its URL: where it has tokens introspected."""
-    return Kind(f"openid-configuration of {issuer}", partial(read, issuer, ENDPOINT))
+    return DocumentKind(f"openid-configuration of {issuer}", partial(read, issuer, ENDPOINT))
 
 
 @lru_cache(1024)
-def keys_of(issuer: str) -> Kind:
+def keys_of(issuer: str) -> DocumentKind:
     """The same: where it publishes the keys that its tokens are signed by."""
-    return Kind(f"openid-configuration of {issuer} for its keys", partial(read, issuer, KEYS))
+    return DocumentKind(f"openid-configuration of {issuer} for its keys", partial(read, issuer, KEYS))
 
 
 def read(issuer: str, wanted: str, content: bytes) -> str:

@@ -18,7 +18,7 @@ class BadDocument(ValueError):
 
 
 @dataclass(frozen=True)
-class Kind:
+class DocumentKind:
     """What a document is. `read` makes of what came the text that policies get, always the same of what
     means the same; it raises BadDocument, never another error, whatever came."""
 
@@ -34,7 +34,7 @@ class Document:
     """
 
     url: str
-    kind: Kind
+    kind: DocumentKind
     ttl_seconds: float
     timeout_seconds: float = 10
     most_bytes: int = MOST_BYTES

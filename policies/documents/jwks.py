@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
-from policies.documents.document import BadDocument, Kind
+from policies.documents.document import BadDocument, DocumentKind
 
 MOST_KEYS = 100
 MOST_CHARACTERS = 3000
@@ -46,7 +46,7 @@ def merged(texts: list[str]) -> str:
     return json.dumps({"keys": keys}, sort_keys=True)
 
 
-KEY_SET = Kind("jwks", read)
+KEY_SET = DocumentKind("jwks", read)
 
 
 def _public(one: Any) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from analytics import queries, ranges
 from analytics.models import TrafficMinute, TrafficWindow
 from analytics.rollups import roll_up
 from apis.changes.instances import edit_api
-from apis.failing import Failed, Failing
+from apis.failing import Failing, UpstreamFailure
 from apis.models import ApiInstance
 from gateways.protocol import failures
 from gateways.protocol.messages import TrafficCount
@@ -135,10 +135,10 @@ def test_every_reason_of_the_gateway_has_words() -> None:
     reasons = [value for name, value in vars(failures).items() if name.isupper() and isinstance(value, str)]
 
     for reason in reasons:
-        told = Failed(reason, "", "10.0.0.7:80", 3)
+        told = UpstreamFailure(reason, "", "10.0.0.7:80", 3)
         assert "_" not in told.title
         assert "10.0.0.7:80" in told.sentence
-    assert "a_new_one" not in Failing((Failed("a_new_one", "", "x:1", 3),), 3).sentence
+    assert "a_new_one" not in Failing((UpstreamFailure("a_new_one", "", "x:1", 3),), 3).sentence
 
 
 def test_analytics_tell_why_requests_failed(page: Client, api: ApiInstance) -> None:
@@ -210,8 +210,8 @@ def test_failures_are_kept_when_they_are_rolled_up(api: ApiInstance) -> None:
         before
         == after
         == [
-            Failed("connection_refused", "", "10.0.0.7:80", 5),
-            Failed("cut", "", "10.0.0.7:80", 4),
+            UpstreamFailure("connection_refused", "", "10.0.0.7:80", 5),
+            UpstreamFailure("cut", "", "10.0.0.7:80", 4),
         ]
     )
     assert TrafficMinute.objects.count() == 2

@@ -47,7 +47,7 @@ def _tokens(place: Place) -> int:
 def _invitations(place: Place, viewer: User) -> dict[str, object]:
     """Of each state; an open one is for another than the administrator who looks at it."""
     organization, now = place.environment.organization, timezone.now()
-    given = changes.Role(organization, "manager", place.environment)
+    given = changes.InvitedRole(organization, "manager", place.environment)
     made = changes.make(place.user, given, email="grace@acme.test")
     for name, end in (
         ("late", {"expires_at": now}),

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from console.compiled import Compiled
+from console.compiled import CompiledQuery
 from console.counted import Counted
 from console.models import Environment, Organization
 from tests.factories import make_environment
@@ -15,8 +15,8 @@ from tests.factories import make_environment
 pytestmark = pytest.mark.django_db
 
 
-def environments() -> Compiled[Environment]:
-    return Compiled(
+def environments() -> CompiledQuery[Environment]:
+    return CompiledQuery(
         lambda key: Environment.objects.filter(pk=key).select_related("organization"), key=uuid.uuid4()
     )
 
@@ -34,7 +34,7 @@ def test_it_finds_the_rows_of_each_value_with_what_belongs_to_them() -> None:
 
 
 def test_a_value_that_the_statement_does_not_hold_as_it_is_is_refused() -> None:
-    find = Compiled(lambda start: Organization.objects.filter(path__startswith=start), start="any/")
+    find = CompiledQuery(lambda start: Organization.objects.filter(path__startswith=start), start="any/")
 
     with pytest.raises(ValueError, match="does not hold start as it is"):
         find(start="a/")

@@ -10,7 +10,7 @@ from django.test import Client
 
 from console import passwords
 from console.invitations import changes
-from console.invitations.changes import Role as Given
+from console.invitations.changes import InvitedRole as Given
 from console.models import Environment, User
 from tests.factories import make_user
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.store import Store
+from gateways.agent.store import SnapshotStore
 from tests.faults.site import Site
 from tests.waiting import wait_until
 
@@ -88,7 +88,7 @@ def test_without_a_sound_snapshot_what_envoy_has_is_served_until_the_console_is_
 
     assert site.agent.log[told:].count("used=false") == 2
     assert f"generation={site.gateway.generation} applied=true" in site.agent.log[told:]
-    assert Store(site.agent.state).load() is not None
+    assert SnapshotStore(site.agent.state).load() is not None
     assert load.failed == {}
     site.check_account()
 

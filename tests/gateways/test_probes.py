@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateways.agent.probes import Control
+from gateways.agent.probes import ProbeServer
 
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    control = Control(is_ready=lambda: False, is_live=lambda: True)
+    control = ProbeServer(is_ready=lambda: False, is_live=lambda: True)
     port = control.start("127.0.0.1", 0)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         yield client

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from policies.contracts import memory
-from policies.contracts.contract import Contract, Limit, Secret, plain
+from policies.contracts.contract import Contract, HashedSecret, Limit, plain
 from policies.contracts.image import END
 from tests.policies.envoy import Envoy, compiled, running_envoy
 from tests.waiting import wait_until
@@ -306,8 +306,8 @@ def test_a_secret_a_contract_and_an_application_end_by_the_clock(envoy: Envoy, t
     old, new, over = (plain(text)[0].digest for text in ("old", "new", "over"))
     memory.Book(tmp_path).write(
         [
-            Contract("test/1", API, "reset", (Secret(new), Secret(old, soon)), "reset"),
-            Contract("test/2", API, "ended", (Secret(over, 1.0),), "ended"),
+            Contract("test/1", API, "reset", (HashedSecret(new), HashedSecret(old, soon)), "reset"),
+            Contract("test/2", API, "ended", (HashedSecret(over, 1.0),), "ended"),
             contract("short", "s", until=soon),
             contract("long", "s", until=soon + 3600),
         ]

@@ -14,7 +14,7 @@ import yaml
 
 from gateways.agent.settings import BadSetting, proxying
 from gateways.agent.xds import path_regex
-from gateways.agent.xds.rewriting import Groups
+from gateways.agent.xds.rewriting import CapturedGroups
 from gateways.protocol import regex
 from gateways.protocol.spelling import is_ambiguous, refused
 from tests.traffic.gateway import Gateway, running_gateway
@@ -200,7 +200,7 @@ def test_no_reading_of_a_path_that_passes_is_one_that_a_condition_guards() -> No
 )
 @pytest.mark.parametrize("destination", ["", "/x", "/x/"])
 def test_every_path_that_a_route_takes_can_be_rewritten(rule: str, destination: str) -> None:
-    groups = Groups("/s", rule)
+    groups = CapturedGroups("/s", rule)
     takes, pattern = (
         f"/s(?:{groups.over(rule)})",
         groups.action(destination)["regex_rewrite"]["pattern"]["regex"],

@@ -7,25 +7,25 @@ from typing import Any
 from apis.documents.openapi import load, schema
 from apis.documents.openapi.fault import DocumentFault, shortened
 from apis.documents.openapi.limits import MOST_BYTES, MOST_OPERATIONS
-from apis.documents.openapi.operations import Operation, Server, operations, servers
+from apis.documents.openapi.operations import DocumentServer, Operation, operations, servers
 from apis.documents.openapi.references import References
 
 MOST_REMARKS = 20
 
 
 @dataclass(frozen=True)
-class Read:
+class CheckedDocument:
     """`openapi` is the version of the format, `version` the API's own; `remarks` are odd but no fault."""
 
     title: str
     version: str
     openapi: str
-    servers: tuple[Server, ...]
+    servers: tuple[DocumentServer, ...]
     operations: tuple[Operation, ...]
     remarks: tuple[str, ...]
 
 
-def read(text: str) -> Read:
+def read(text: str) -> CheckedDocument:
     """Raises DocumentFault. Takes time and memory: `apis.documents.openapi.child` runs it in a process."""
     if len(text) > MOST_BYTES:
         raise DocumentFault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
@@ -40,7 +40,7 @@ def read(text: str) -> Read:
         raise DocumentFault(fault.message, fault.path, line, column) from None
 
 
-def _read(document: dict[str, Any]) -> Read:
+def _read(document: dict[str, Any]) -> CheckedDocument:
     version = schema.version_of(document)
     schema.check(document, version)
     references = References(document, version)
@@ -54,7 +54,7 @@ def _read(document: dict[str, Any]) -> Read:
     listed = tuple(islice(operations(document, references, remark), MOST_OPERATIONS + 1))
     if len(listed) > MOST_OPERATIONS:
         raise DocumentFault(f"it has more than {MOST_OPERATIONS:,} operations; split it")
-    return Read(
+    return CheckedDocument(
         title=shortened(str(info["title"]), 255),
         version=shortened(str(info["version"]), 255),
         openapi=shortened(str(document.get("openapi") or document["swagger"]), 40),

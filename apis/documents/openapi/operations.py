@@ -32,7 +32,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Server:
+class DocumentServer:
     """`url` has its variables filled in; one that begins with "/" belongs to a host that is not told."""
 
     url: str
@@ -72,7 +72,7 @@ def operations(
             yield made
 
 
-def servers(document: dict[str, Any], version: str) -> list[Server]:
+def servers(document: dict[str, Any], version: str) -> list[DocumentServer]:
     if version == "2.0":
         return _of_swagger(document)
     found = []
@@ -80,18 +80,19 @@ def servers(document: dict[str, Any], version: str) -> list[Server]:
     for one in listed[:MOST_SERVERS] if isinstance(listed, list) else ():
         url = _VARIABLE.sub(partial(_default, one.get("variables")), str(one.get("url", "")))
         if url and "{" not in url and len(url) <= LONGEST_PATH:
-            found.append(Server(shortened(url), _text(one.get("description"))))
+            found.append(DocumentServer(shortened(url), _text(one.get("description"))))
     return found
 
 
-def _of_swagger(document: dict[str, Any]) -> list[Server]:
+def _of_swagger(document: dict[str, Any]) -> list[DocumentServer]:
     host, path = document.get("host"), document.get("basePath") or "/"
     if not isinstance(host, str) or not isinstance(path, str):
-        return [Server(shortened(path), "")] if isinstance(path, str) and path != "/" else []
+        return [DocumentServer(shortened(path), "")] if isinstance(path, str) and path != "/" else []
     schemes = [one for one in document.get("schemes") or ["https"] if one in ("http", "https")]
     path = "" if path == "/" else path
     return [
-        Server(shortened(f"{scheme}://{host}{path}"), "") for scheme in sorted(set(schemes), reverse=True)
+        DocumentServer(shortened(f"{scheme}://{host}{path}"), "")
+        for scheme in sorted(set(schemes), reverse=True)
     ]
 
 

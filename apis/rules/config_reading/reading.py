@@ -55,7 +55,7 @@ class Busy(Unsound):
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadConfig:
     """A sound configuration. What was read apart, the model holds as it was written."""
 
     policy: Policy[Any]
@@ -72,7 +72,7 @@ class Read:
         return _apart(self.policy, self.config, self.field, self.whose)
 
 
-def read(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> Read:
+def read(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> ReadConfig:
     """`config` is whole; `whose` tells the root of the organizations whose it is. Raises Unsound."""
     field = apart.field(policy, config)
     if field:
@@ -80,20 +80,20 @@ def read(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> Read:
     return _made(policy, config, whose, field)
 
 
-def trusted(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> Read:
+def trusted(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> ReadConfig:
     """The same of one that was read when it was saved: what is read apart is not read before its advice is
     asked for. Raises Unsound.
     """
     return _made(policy, config, whose, apart.field(policy, config))
 
 
-def _made(policy: Policy[Any], config: Mapping[str, Any], whose: Whose, field: str) -> Read:
+def _made(policy: Policy[Any], config: Mapping[str, Any], whose: Whose, field: str) -> ReadConfig:
     """Raises Unsound."""
     try:
         model = policy.config.model_validate(dict(config), context=apart.UNREAD if field else None)
     except pydantic.ValidationError as error:
         raise Unsound(faults_of(error)) from error
-    return Read(policy, config, model, whose, field)
+    return ReadConfig(policy, config, model, whose, field)
 
 
 def _apart(policy: Policy[Any], config: Mapping[str, Any], field: str, whose: Whose) -> list[Advice]:

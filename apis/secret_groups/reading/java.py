@@ -26,7 +26,7 @@ DAMAGED = "it is damaged: it ends too early."
 
 
 @dataclass
-class Store:
+class JavaStore:
     """Certificates are DER; of each key, as it is protected, its chain."""
 
     keys: dict[str, tuple[bytes, list[bytes]]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class _StoreReader:
         return self.take(self.number(count))
 
 
-def read(content: bytes, passphrase: str) -> Store:
+def read(content: bytes, passphrase: str) -> JavaStore:
     """What the store holds. Raises StoreFault."""
     if not content.startswith(JAVA):
         raise StoreFault(FIELD, "it is no Java keystore. Newer ones are PKCS12: choose that type.")
@@ -63,13 +63,13 @@ def read(content: bytes, passphrase: str) -> Store:
         raise StoreFault("passphrase", "the passphrase does not open the store, or the file is damaged.")
     reader = _StoreReader(body)
     reader.take(4)
-    version, store = reader.number(), Store()
+    version, store = reader.number(), JavaStore()
     for _ in range(reader.number()):
         _entry(reader, version, store)
     return store
 
 
-def _entry(reader: _StoreReader, version: int, store: Store) -> None:
+def _entry(reader: _StoreReader, version: int, store: JavaStore) -> None:
     tag, alias = reader.number(), reader.block(2).decode(errors="replace")
     reader.take(8)
     if tag == _SECRET:

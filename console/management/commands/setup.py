@@ -36,7 +36,7 @@ class Command(BaseCommand):
             f"{settings.CONSOLE_URL} and log in."
         )
 
-    def _account(self, login: first_start.Login) -> str:
+    def _account(self, login: first_start.FirstLogin) -> str:
         if login.password:
             kept = settings.HOME / "admin-password"
             return f"Administrator: {login.username}, password {login.password} (kept in {kept})."

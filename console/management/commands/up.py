@@ -118,7 +118,7 @@ class Command(BaseCommand):
             parts = ", ".join(f"{part}: {state}" for part, state in (_health(addresses) or {}).items())
             raise StackError(f"{error} {parts or 'The console does not answer'}.") from error
 
-    def welcome(self, login: first_start.Login, addresses: Addresses, home: Path) -> None:
+    def welcome(self, login: first_start.FirstLogin, addresses: Addresses, home: Path) -> None:
         password = f"{login.password} (you then choose your own)" if login.password else "the one you chose"
         self.say("Ready")
         self.stdout.write(

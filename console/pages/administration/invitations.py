@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from console import once
 from console.invitations import changes
-from console.invitations.changes import Invited, Role
+from console.invitations.changes import Invited, InvitedRole
 from console.invitations.models import Invitation
 from console.listing import Select, asked, listing
 from console.models import OrganizationQuerySet
@@ -71,11 +71,11 @@ class InvitationForm(WholeRoleForm):
                 self.add_error("application", f"{organization} has no such client application.")
         return found
 
-    def given(self) -> Role:
+    def given(self) -> InvitedRole:
         """The role, of a form that is valid."""
         facts = self.cleaned_data
         application = facts["application"] or None
-        return Role(facts["organization"], facts["role"], facts["environment"], application)
+        return InvitedRole(facts["organization"], facts["role"], facts["environment"], application)
 
 
 def invitations(request: Request) -> HttpResponse:

@@ -37,7 +37,7 @@ class Rejected(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Configuration:
+class EnvoyConfiguration:
     """`route_configs` by port, `clusters` by name, `frames` of scripts by id, `kept_filters` by port."""
 
     listeners: Sequence[dict[str, Any]]
@@ -54,7 +54,7 @@ class Publisher:
         self._clusters: Mapping[str, dict[str, Any]] | None = None
         self._kept: dict[int, kept.Chains] = {}
 
-    def publish(self, wanted: Configuration) -> None:
+    def publish(self, wanted: EnvoyConfiguration) -> None:
         """Clusters old and new first, then routes and listeners, then the old clusters go.
 
         The routes of a port that is given up are emptied before its listener drains. Raises Rejected.

@@ -24,7 +24,7 @@ DEFAULT_CONSOLE_URL = "http://localhost:8000"
 EXAMPLE_ID = "9d8e6b7a-5c4d-4e3f-8a2b-1c0d9e8f7a6b"
 
 
-class Failed(Exception):
+class RegistrationFailed(Exception):
     """The gateway was not registered; the text says why and what to do."""
 
 
@@ -37,7 +37,10 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def create(arguments: argparse.Namespace) -> Registration:
-    """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
+    """Register a gateway and write its file.
+
+    Raises RegistrationFailed or BadRegistration; then nothing is written.
+    """
     url = _console_url(arguments.console_url)
     names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
     pair = trust.key_pair()
@@ -120,7 +123,7 @@ def _add_inspect(actions: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _create(arguments: argparse.Namespace) -> int:
     try:
         made = create(arguments)
-    except (Failed, BadRegistration) as error:
+    except (RegistrationFailed, BadRegistration) as error:
         sys.stderr.write(f"gatewright: {error}\n")
         return 1
     file = arguments.output_directory / registration.FILE_NAME
@@ -158,7 +161,9 @@ def _console_url(text: str) -> str:
     except ValueError:
         is_one = None
     if not is_one:
-        raise Failed(f'"{text}" is not a console\'s address: write --console-url with http:// or https://')
+        raise RegistrationFailed(
+            f'"{text}" is not a console\'s address: write --console-url with http:// or https://'
+        )
     return text.rstrip("/")
 
 
@@ -167,23 +172,25 @@ def _calls(url: str, proxy: str | None) -> ConsoleCalls:
         return ConsoleCalls(url, proxy)
     except ValueError as error:
         text = f"--https-proxy or HTTPS_PROXY names no proxy ({error}); write http://host:port"
-        raise Failed(text) from error
+        raise RegistrationFailed(text) from error
 
 
 def _answer(body: dict[str, Any]) -> RegistrationAnswer:
     try:
         return RegistrationAnswer.model_validate(body)
     except ValidationError as error:
-        raise Failed("the console answered what this version cannot read; update gatewright") from error
+        raise RegistrationFailed(
+            "the console answered what this version cannot read; update gatewright"
+        ) from error
 
 
 def _token(calls: ConsoleCalls, url: str, arguments: argparse.Namespace) -> str:
     """A registration token asked for with a user's or an app's credentials."""
     if not (arguments.organization and arguments.environment):
-        raise Failed("give --token, or credentials with both --organization and --environment")
+        raise RegistrationFailed("give --token, or credentials with both --organization and --environment")
     for flag in ("organization", "environment"):
         if not _is_id(found := getattr(arguments, flag)):
-            raise Failed(f'--{flag} "{found}" is not an id, such as {EXAMPLE_ID}')
+            raise RegistrationFailed(f'--{flag} "{found}" is not an id, such as {EXAMPLE_ID}')
     bearer = _bearer(calls, url, arguments)
     path = f"organizations/{arguments.organization}/environments/{arguments.environment}/gatewaytokens"
     headers = {"Authorization": f"Bearer {bearer}"}
@@ -201,7 +208,7 @@ def _bearer(calls: ConsoleCalls, url: str, arguments: argparse.Namespace) -> str
     if arguments.username and arguments.password:
         login = {"username": arguments.username, "password": arguments.password}
         return _field(_post(calls, f"{url}/accounts/login", login), "access_token", url)
-    raise Failed("give --token, or --client-id and --client-secret, or --username and --password")
+    raise RegistrationFailed("give --token, or --client-id and --client-secret, or --username and --password")
 
 
 def _is_id(text: str) -> bool:
@@ -214,7 +221,7 @@ def _is_id(text: str) -> bool:
 
 def _field(answer: dict[str, Any], name: str, url: str) -> str:
     if not isinstance(found := answer.get(name), str):
-        raise Failed(f"{url} did not answer as a Gatewright console does")
+        raise RegistrationFailed(f"{url} did not answer as a Gatewright console does")
     return found
 
 
@@ -227,24 +234,26 @@ def _post(
             request = http.build_request("POST", url, json=body, headers=sent)
             response = whole(http.send(request, stream=True), ANSWER_LIMIT)
     except Unreachable as error:
-        raise Failed(f"{error}: is this a Gatewright console?") from error
+        raise RegistrationFailed(f"{error}: is this a Gatewright console?") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failed(
+        raise RegistrationFailed(
             f"the console at {url} does not answer ({reason(error)}). Check --console-url, --https-proxy, "
             "and that this machine can reach it"
         ) from error
     if response.is_redirect:
-        raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --console-url")
+        raise RegistrationFailed(
+            f"{url} redirects to {response.headers['Location']}: use that address as --console-url"
+        )
     if not response.is_success:
-        raise Failed(
+        raise RegistrationFailed(
             refusal(response) or f"{url} answered {response.status_code}: is this a Gatewright console?"
         )
     try:
         answer = response.json()
     except ValueError as error:
-        raise Failed(f"{url} did not answer as a Gatewright console does") from error
+        raise RegistrationFailed(f"{url} did not answer as a Gatewright console does") from error
     if not isinstance(answer, dict):
-        raise Failed(f"{url} did not answer as a Gatewright console does")
+        raise RegistrationFailed(f"{url} did not answer as a Gatewright console does")
     return answer
 
 

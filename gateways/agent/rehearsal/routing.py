@@ -24,7 +24,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenRequest:
     """A request as routes see it; `target` is its path with the query, once Envoy has made it plain."""
 
     target: str
@@ -35,16 +35,18 @@ class Seen:
         return self.target.partition("?")[0]
 
 
-def seen(request: Request, port: int, target: str) -> Seen:
+def seen(request: Request, port: int, target: str) -> SeenRequest:
     headers = {":authority": f"localhost:{port}"}
     for name, value in request.headers:
         key = {"host": ":authority"}.get(name.lower(), name.lower())
         is_first = key not in headers or key == ":authority"
         headers[key] = value.strip() if is_first else f"{headers[key]},{value.strip()}"
-    return Seen(target, {**headers, ":method": request.method, ":path": target})
+    return SeenRequest(target, {**headers, ":method": request.method, ":path": target})
 
 
-def apis(request: Seen, port: int, served: Iterable[ir.Api], taken: ir.Api | None) -> tuple[ApiWeighed, ...]:
+def apis(
+    request: SeenRequest, port: int, served: Iterable[ir.Api], taken: ir.Api | None
+) -> tuple[ApiWeighed, ...]:
     """Those of the port, the one that took the request first."""
     here = [one for one in served if one.listener.port == port]
     found = [
@@ -59,7 +61,7 @@ def apis(request: Seen, port: int, served: Iterable[ir.Api], taken: ir.Api | Non
     return tuple(sorted(found, key=lambda one: (not one.is_taken, one.base_path)))
 
 
-def routes(request: Seen, api: ir.Api, label: str) -> tuple[RouteWeighed, ...]:
+def routes(request: SeenRequest, api: ir.Api, label: str) -> tuple[RouteWeighed, ...]:
     """Of the API that took it, in order; `label` is the route that Envoy told."""
     found = list(_weighed(request, api))
     holding = next((one for one in found if one.holds), None)
@@ -76,7 +78,7 @@ def routes(request: Seen, api: ir.Api, label: str) -> tuple[RouteWeighed, ...]:
     return tuple(made)
 
 
-def _weighed(request: Seen, api: ir.Api) -> Iterator[RouteWeighed]:
+def _weighed(request: SeenRequest, api: ir.Api) -> Iterator[RouteWeighed]:
     for number, route in enumerate(api.routes, 1):
         rules = [_rule(request, api.base_path, rule) for rule in route.rules or (Rule(),)]
         yield RouteWeighed(
@@ -89,14 +91,14 @@ def _weighed(request: Seen, api: ir.Api) -> Iterator[RouteWeighed]:
         )
 
 
-def _rule(request: Seen, base_path: str, rule: Rule) -> RuleWeighed:
+def _rule(request: SeenRequest, base_path: str, rule: Rule) -> RuleWeighed:
     """It holds where one of the matches does that Envoy has of it."""
     several = [_criteria(request, base_path, rule, one.match) for one in matches(base_path, rule)]
     best = next((one for one in several if all(it.holds for it in one)), several[0])
     return RuleWeighed(holds=all(one.holds for one in best), criteria=tuple(best))
 
 
-def _criteria(request: Seen, base_path: str, rule: Rule, match: Mapping[str, Any]) -> list[Criterion]:
+def _criteria(request: SeenRequest, base_path: str, rule: Rule, match: Mapping[str, Any]) -> list[Criterion]:
     written = {
         "path": f"{base_path}{rule.path or ''}" or "/",
         "method": rule.methods or "",

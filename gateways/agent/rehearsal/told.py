@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from gateways.protocol.rehearsal import Decision, DecisionKind, Request, RouteWeighed, Sent, Shown, Verdict
+from gateways.protocol.rehearsal import (
+    Decision,
+    DecisionKind,
+    Request,
+    RouteWeighed,
+    SeenMessage,
+    Sent,
+    Verdict,
+)
 
 MOST_BODY_LINES = 40
 _MARKS: dict[DecisionKind, str] = {
@@ -86,7 +94,7 @@ def _sent(sent: Sent, tries: int) -> Iterator[str]:
     yield from _message(sent)
 
 
-def _message(shown: Shown) -> Iterator[str]:
+def _message(shown: SeenMessage) -> Iterator[str]:
     for name, value in shown.headers:
         yield f"{_INDENT}{name}: {_short(value)}"
     if not shown.body:

@@ -12,12 +12,12 @@ from pydantic import BaseModel, SecretStr
 
 from gateways.agent.envoy.redact import MASK
 from gateways.agent.translate import ir
-from gateways.protocol.rehearsal import Request, Shown, Verdict
+from gateways.protocol.rehearsal import Request, SeenMessage, Verdict
 
 _SHORTEST = 4
 """What is shorter is part of ordinary words."""
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
-S = TypeVar("S", bound=Shown)
+S = TypeVar("S", bound=SeenMessage)
 
 
 class Veil:

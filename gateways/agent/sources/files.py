@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from gateways.agent.sources import pieces
-from gateways.agent.sources.parsing import Read, line_of
-from gateways.agent.sources.pieces import Piece
+from gateways.agent.sources.parsing import ReadResource, line_of
+from gateways.agent.sources.pieces import FilePiece
 from gateways.agent.translate.held import Broken, held
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault
@@ -38,7 +38,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Document:
+class FileDocument:
     """One resource, where it stands, and the YAML it was made from, whose lines count from `first_line`."""
 
     resource: r.AnyResource
@@ -63,7 +63,7 @@ class Document:
 @dataclass(frozen=True)
 class Loaded:
     files: tuple[Path, ...] = ()
-    documents: tuple[Document, ...] = ()
+    documents: tuple[FileDocument, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     broken: tuple[Broken, ...] = ()
 
@@ -88,7 +88,7 @@ class Loaded:
 
 @dataclass
 class _Reading:
-    documents: dict[Key, Document] = field(default_factory=dict)
+    documents: dict[Key, FileDocument] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     twice: set[Key] = field(default_factory=set)
@@ -98,10 +98,10 @@ class _Reading:
         self.diagnostics.append(diagnostic)
         self.broken.append(Broken(data, str(diagnostic)))
 
-    def take(self, file: Path, piece: Piece) -> None:
+    def take(self, file: Path, piece: FilePiece) -> None:
         for one in piece.found:
-            if isinstance(one, Read):
-                self._add(Document(one.resource, file, one.node, piece.first_line))
+            if isinstance(one, ReadResource):
+                self._add(FileDocument(one.resource, file, one.node, piece.first_line))
                 continue
             diagnostic = Diagnostic(file, piece.first_line + one.line, one.message, one.is_warning)
             if one.is_warning:
@@ -109,7 +109,7 @@ class _Reading:
             else:
                 self.refuse(diagnostic, one.data)
 
-    def _add(self, made: Document) -> None:
+    def _add(self, made: FileDocument) -> None:
         key = _key(made.resource)
         first = self.documents.setdefault(key, made)
         if first is made:
@@ -150,7 +150,7 @@ class _File:
     """What was read of one, and when it was changed, as far as that can tell whether it was changed since."""
 
     stamp: tuple[int, ...] | None
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FilePiece, ...]
 
 
 class FolderReader:

@@ -40,7 +40,7 @@ Parts = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadResource:
     """A resource, and the YAML that it was made from."""
 
     resource: r.AnyResource
@@ -48,7 +48,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Said:
+class ParseMessage:
     """What is to be told of a line. A warning refuses nothing; else `data` is of the document that is not
     read, as far as it could be.
     """
@@ -59,18 +59,18 @@ class Said:
     data: Any = None
 
 
-Found = tuple[Read | Said, ...]
+Found = tuple[ReadResource | ParseMessage, ...]
 
 
 def parse(content: bytes, environ: Mapping[str, str]) -> tuple[Found, bool]:
     """What its documents are, in their order; and whether they could be read to the end."""
-    found: list[Read | Said] = []
+    found: list[ReadResource | ParseMessage] = []
     try:
         for node, data in documents(content):
             if not _is_passed_over(data):
                 found += _document(node, data, environ)
     except BadYaml as error:
-        found.append(Said(error.line - 1, str(error)))
+        found.append(ParseMessage(error.line - 1, str(error)))
         return tuple(found), False
     return tuple(found), True
 
@@ -98,9 +98,11 @@ def _is_passed_over(data: Any) -> bool:
     return data is None or (is_details and data.get("apiVersion") in r.API_VERSIONS)
 
 
-def _document(node: yaml.Node, data: Any, environ: Mapping[str, str]) -> Iterator[Read | Said]:
+def _document(
+    node: yaml.Node, data: Any, environ: Mapping[str, str]
+) -> Iterator[ReadResource | ParseMessage]:
     if not isinstance(data, dict):
-        yield Said(node.start_mark.line, "this document is not a mapping of fields")
+        yield ParseMessage(node.start_mark.line, "this document is not a mapping of fields")
         return
     version = data.get("apiVersion")
     if version == "v1" and data.get("kind") == "List":
@@ -124,17 +126,17 @@ def _document(node: yaml.Node, data: Any, environ: Mapping[str, str]) -> Iterato
             yield said(node, data, path, message)
         return
     if not unset:
-        yield Read(resource, node)
+        yield ReadResource(resource, node)
 
 
 def said(
     node: yaml.Node, data: Mapping[str, Any], path: Parts, text: str, *, is_warning: bool = False
-) -> Said:
+) -> ParseMessage:
     """Of a field of a document, by its kind and name."""
     metadata = data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     subject = f"{data.get('kind') or 'document'} {name}" if name else str(data.get("kind") or "document")
-    return Said(line_of(node, path), f"{subject}: {dotted(path)}: {text}", is_warning, data)
+    return ParseMessage(line_of(node, path), f"{subject}: {dotted(path)}: {text}", is_warning, data)
 
 
 def _items(node: yaml.Node, data: dict[str, Any]) -> Iterator[tuple[yaml.Node, Any]]:

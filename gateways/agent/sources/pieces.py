@@ -17,7 +17,7 @@ _LESS_PLAIN = re.compile(rb"^(?:%|\.\.\.)|\r|\xc2\x85|\xe2\x80[\xa8\xa9]", re.MU
 
 
 @dataclass(frozen=True)
-class Piece:
+class FilePiece:
     """`found` are its resources and what is wrong, whose lines count from `first_line`."""
 
     content: bytes
@@ -25,18 +25,20 @@ class Piece:
     found: Found
 
 
-def read(content: bytes, environ: Mapping[str, str], before: Iterable[Piece] = ()) -> tuple[Piece, ...]:
+def read(
+    content: bytes, environ: Mapping[str, str], before: Iterable[FilePiece] = ()
+) -> tuple[FilePiece, ...]:
     """All of a text; what a piece of it was before is had again."""
     known = {piece.content: piece.found for piece in before}
-    pieces: list[Piece] = []
+    pieces: list[FilePiece] = []
     line = 1
     for part in _parts(content):
         found = known.get(part)
         if found is None:
             found, is_whole = parse(part, environ)
             if not is_whole:
-                return (Piece(content, 1, found if part == content else parse(content, environ)[0]),)
-        pieces.append(Piece(part, line, found))
+                return (FilePiece(content, 1, found if part == content else parse(content, environ)[0]),)
+        pieces.append(FilePiece(part, line, found))
         line += part.count(b"\n")
     return tuple(pieces)
 

@@ -55,7 +55,7 @@ def catalog_refusals() -> list[NativeRefusal]:
 
 
 @dataclass(frozen=True)
-class Group:
+class TrafficLabels:
     """What requests are counted by in a window; `upstream` only where the request failed there.
 
     `check` is which check of the policy refused, `service` the upstream that was asked: "" where none was.
@@ -92,7 +92,7 @@ class Group:
         return self.status != 404 and self.route.label != "none" and not self.policy
 
 
-Keyed = tuple[Group, access_log.Key]
+Keyed = tuple[TrafficLabels, access_log.Key]
 """What lines with one key are counted by, and the key."""
 
 
@@ -115,7 +115,7 @@ class Labels:
             _remember(self._groups, text, None if key is None else (self._group(key), key))
         return self._groups[text]
 
-    def _group(self, key: access_log.Key) -> Group:
+    def _group(self, key: access_log.Key) -> TrafficLabels:
         """The policy that refused is told from the response code details where it is a native filter."""
         method = key.method if key.method in METHODS else OTHER_METHOD
         native = None if key.policy else self.native(key)
@@ -123,7 +123,9 @@ class Labels:
         failed = NONE if policy else failure(key.status, key.flags, key.details)
         is_asked = not policy and (failed.reason or key.details.startswith(ASKED))
         service = self._service(key) if is_asked else ""
-        return Group(key.route, method, key.status, policy, key.application, failed, "", check, service)
+        return TrafficLabels(
+            key.route, method, key.status, policy, key.application, failed, "", check, service
+        )
 
     def _service(self, key: access_log.Key) -> str:
         """OTHER past SERVICES_PER_API different ones a period."""

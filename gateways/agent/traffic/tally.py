@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateways.agent.traffic.failures import at_upstream
-from gateways.agent.traffic.labels import Group, Labels
+from gateways.agent.traffic.labels import Labels, TrafficLabels
 from gateways.agent.xds import access_log
 from gateways.agent.xds.access_log import NOTHING
 from gateways.protocol.histogram import Histogram, bucket
@@ -46,7 +46,7 @@ class Tally:
         """At most `samples` requests are kept as they were, failed ones first."""
         self.shed: dict[str, int] = {}
         self._labels = labels
-        self._counts: dict[tuple[bytes, Group], _Count] = {}
+        self._counts: dict[tuple[bytes, TrafficLabels], _Count] = {}
         self._resources: dict[ResourceKey, _Resource] = {}
         self._held: dict[tuple[bytes, str, str, bytes], int] = {}
         self._observed: Counter[tuple[bytes, str, str, str]] = Counter()
@@ -203,7 +203,9 @@ class _Alike:
 
     __slots__ = ("by_upstream", "count", "error", "group", "is_failed", "key", "reservoir", "resources")
 
-    def __init__(self, group: Group, key: access_log.Key, count: _Count, reservoir: _Reservoir) -> None:
+    def __init__(
+        self, group: TrafficLabels, key: access_log.Key, count: _Count, reservoir: _Reservoir
+    ) -> None:
         self.group = group
         self.key = key
         self.count = count
@@ -214,11 +216,11 @@ class _Alike:
         self.error = group.error
 
 
-def _at_upstream(group: Group, upstream: str) -> Group:
+def _at_upstream(group: TrafficLabels, upstream: str) -> TrafficLabels:
     return replace(group, failure=at_upstream(group.failure, upstream), upstream=upstream)
 
 
-def _traffic_count(window: bytes, group: Group, count: _Count) -> TrafficCount:
+def _traffic_count(window: bytes, group: TrafficLabels, count: _Count) -> TrafficCount:
     return TrafficCount(
         time=int(window) * 10,
         **_labels(group),
@@ -304,7 +306,7 @@ def _sample(labels: Labels, line: bytes, alike: _Alike) -> RequestSample:
     )
 
 
-def _labels(group: Group) -> dict[str, Any]:
+def _labels(group: TrafficLabels) -> dict[str, Any]:
     """What is told alike of counts and of single requests."""
     return {
         "namespace": _text(group.route.namespace),

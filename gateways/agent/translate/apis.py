@@ -13,7 +13,7 @@ from gateways.agent.translate import configuration, contracts, ir, secrets, tls,
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
-from gateways.agent.translate.room import Room
+from gateways.agent.translate.room import ResourceQuota
 from gateways.agent.translate.routes import (
     ROUTE,
     Answer,
@@ -94,7 +94,7 @@ def translate(
     index.faults += unused
     settings, faults = configuration.read(resources, trusted)
     tls_of_ports = _tls_of_ports(index, settings.default_tls)
-    taken, room = Taken(), Room(settings)
+    taken, room = Taken(), ResourceQuota(settings)
     apis: list[ir.Api] = []
     refused: dict[Key, str] = {}
     last = last or LastTranslation()

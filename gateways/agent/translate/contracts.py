@@ -9,7 +9,7 @@ from gateways.agent.translate.index import Index, Key
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, Path, fault
 from policies.catalog import find
-from policies.contracts.contract import MOST, NEVER, Contract, Limit, Secret, plain
+from policies.contracts.contract import MOST, NEVER, Contract, HashedSecret, Limit, plain
 from policies.traits import AsksContracts
 
 Given = Sequence[r.Contract]
@@ -57,7 +57,7 @@ def contract_of(resource: r.Contract) -> Contract:
     )
     api = f"{resource.metadata.namespace}/{resource.spec.api_id}"
     digests = tuple(
-        Secret(bytes.fromhex(one.sha256), _until(one.expires_at)) for one in client.secret_digests
+        HashedSecret(bytes.fromhex(one.sha256), _until(one.expires_at)) for one in client.secret_digests
     )
     return Contract(
         "/".join(resource.key),

@@ -3,7 +3,7 @@
 from gateways.agent.translate import ir
 
 
-class Room:
+class ResourceQuota:
     """Counts what was taken. Without limits there is always room."""
 
     def __init__(self, settings: ir.Gateway) -> None:

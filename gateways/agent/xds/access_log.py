@@ -125,19 +125,19 @@ def held(noted: bytes) -> list[str]:
     return noted.decode(errors="replace").split(",")[1:]
 
 
-class Observed(NamedTuple):
+class ObservedRefusal(NamedTuple):
     """That a policy would have refused the request, and the reason."""
 
     binding: str
     reason: str
 
 
-def observed(noted: bytes) -> list[Observed]:
+def observed(noted: bytes) -> list[ObservedRefusal]:
     """What is in the field; a text that was cut gives what was whole."""
     if noted == NOTHING:
         return []
     parts = noted.decode(errors="replace").split(PART)
-    return [Observed(*pair) for pair in zip(parts[:-1:2], parts[1:-1:2], strict=False)]
+    return [ObservedRefusal(*pair) for pair in zip(parts[:-1:2], parts[1:-1:2], strict=False)]
 
 
 TIMED_OUT = "UT"
@@ -236,7 +236,7 @@ class LoggedRequest:
     remote_address: str
     user_agent: str
     reason: str
-    observed: tuple[Observed, ...]
+    observed: tuple[ObservedRefusal, ...]
     request_id: str
 
 

@@ -18,7 +18,7 @@ EMPTY: dict[str, Any] = {"@type": _COMPOSITE + "Composite"}
 
 
 @dataclass(frozen=True)
-class Piece:
+class ConditionalFilters:
     """Filters that are needed as a whole, with all predicates that must hold for them.
 
     `note` are those that must hold for the log to tell that the policy's conditions did; None tells nothing.
@@ -67,14 +67,14 @@ def predicates(base_path: str, policies: Iterable[PolicyFilters]) -> int:
     return len(_each_once([piece for policy in policies for piece in _pieces(base_path, policy)]))
 
 
-def _pieces(base_path: str, policy: PolicyFilters) -> Iterator[Piece]:
+def _pieces(base_path: str, policy: PolicyFilters) -> Iterator[ConditionalFilters]:
     note = tuple(policy.conditional(base_path)) if policy.conditions and policy.name else None
     for part in policy.parts:
-        yield Piece(part, tuple(part.predicates(base_path)), note)
+        yield ConditionalFilters(part, tuple(part.predicates(base_path)), note)
         note = None
 
 
-def _each_once(pieces: Sequence[Piece]) -> list[Mapping[str, Any]]:
+def _each_once(pieces: Sequence[ConditionalFilters]) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for piece in pieces:
         found += [one for one in piece.predicates if one not in found]
@@ -82,7 +82,9 @@ def _each_once(pieces: Sequence[Piece]) -> list[Mapping[str, Any]]:
 
 
 def _tree(
-    pieces: Sequence[Piece], undecided: Sequence[Mapping[str, Any]], holding: Sequence[Mapping[str, Any]]
+    pieces: Sequence[ConditionalFilters],
+    undecided: Sequence[Mapping[str, Any]],
+    holding: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """One OnMatch: a matcher on the next predicate, or the chain of the policies whose predicates hold.
 

@@ -50,7 +50,7 @@ _REQUEST_ID = {
 
 
 @dataclass(frozen=True)
-class Way:
+class UpstreamRoutes:
     """What holds for all routes of an API that lead to upstreams.
 
     `seconds` is how long these may take to begin an answer; None is what the gateway says. `said` are
@@ -112,7 +112,9 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple({**route, **mark} for route in self._routes(api, slots, Way(names, seconds, said))),
+            tuple(
+                {**route, **mark} for route in self._routes(api, slots, UpstreamRoutes(names, seconds, said))
+            ),
             {**clusters, **asked},
             frames([*policies, *behind]),
             tuple(it for one in made for it in one.secrets),
@@ -207,7 +209,7 @@ class Compiler:
         is_same = before.settings == self.settings and (before.api is api or before.api == api)
         return is_same and before.is_made_with(self.texts)
 
-    def _routes(self, api: ir.Api, slots: Mapping[str, Any], way: Way) -> Iterator[dict[str, Any]]:
+    def _routes(self, api: ir.Api, slots: Mapping[str, Any], way: UpstreamRoutes) -> Iterator[dict[str, Any]]:
         takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
             name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
@@ -252,7 +254,7 @@ class Compiler:
         return secret_files.salt(self.state)
 
     def _to_targets(
-        self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way
+        self, match: Match, targets: Sequence[ir.WeightedTarget], way: UpstreamRoutes
     ) -> Iterator[tuple[dict[str, Any], ir.WeightedTarget | None]]:
         """One route; one for each target where they differ in what Envoy cannot weigh in one: in path, say.
 
@@ -275,7 +277,9 @@ class Compiler:
             made = {"match": {**match.match, **fraction}, "route": action}
             yield made, target
 
-    def _action(self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way) -> dict[str, Any]:
+    def _action(
+        self, match: Match, targets: Sequence[ir.WeightedTarget], way: UpstreamRoutes
+    ) -> dict[str, Any]:
         idle = self.gateway.stream_idle_seconds or self.proxying.stream_idle_seconds
         action: dict[str, Any] = {"timeout": "0s", "idle_timeout": f"{idle:g}s"}
         action |= match.path.action(targets[0].destination_path)

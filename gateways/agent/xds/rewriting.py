@@ -28,7 +28,7 @@ class Rewriting(Protocol):
 
 
 @dataclass(frozen=True)
-class Rest:
+class PathRest:
     """What follows the base path, as it was sent. `base` is an expression."""
 
     base: str
@@ -67,7 +67,7 @@ class Bare:
 
 
 @dataclass(frozen=True)
-class Groups:
+class CapturedGroups:
     """What the groups of a rule's expression hold, joined."""
 
     base: str

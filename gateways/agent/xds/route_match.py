@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateways.agent.xds.path_regex import over_paths, over_targets
-from gateways.agent.xds.rewriting import Bare, Groups, Rest, Rewriting
+from gateways.agent.xds.rewriting import Bare, CapturedGroups, PathRest, Rewriting
 from gateways.protocol import regex
 from gateways.protocol.rules import Rule
 
@@ -77,10 +77,10 @@ def _path(base_path: str, expression: str | None) -> Iterator[Match]:
     base = regex.escape(base_path)
     if expression is None:
         match = {"path_separated_prefix": base_path} if base_path else {"prefix": "/"}
-        yield Match(match, Rest(base), base_path, is_everything=True)
+        yield Match(match, PathRest(base), base_path, is_everything=True)
         return
     has_groups = regex.groups(expression) > 0
-    path: Rewriting = Groups(base, expression) if has_groups else Rest(base)
+    path: Rewriting = CapturedGroups(base, expression) if has_groups else PathRest(base)
     yield _ruled(base, expression, path.over(expression), path, None if has_groups else base_path)
     captured = regex.captures(expression, "/")
     if base_path and captured is not None:

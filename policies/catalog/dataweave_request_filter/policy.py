@@ -36,7 +36,7 @@ class Config(PolicyConfig):
             script_text.check(node)
         except ExpressionError as error:
             raise fault("script", str(error)) from None
-        except script_text.Unfit as error:
+        except script_text.UnfitScript as error:
             raise fault("script", str(error)) from None
         if script_text.reads_payload(node) and not self.requires_payload:
             raise fault("requiresPayload", "the script reads payload; turn this on")

@@ -11,20 +11,20 @@ MARK = "---"
 _HEADER = re.compile(r"\s*(?:%dw 2\.\d+\s*|output application/(?:json|java)\s*|\s*)")
 
 
-class Unfit(ValueError):
+class UnfitScript(ValueError):
     """Says what to write instead."""
 
 
 def read(text: str) -> Expression:
-    """Raises Unfit, and ExpressionError as all expressions do."""
+    """Raises UnfitScript, and ExpressionError as all expressions do."""
     header, mark, body = text.rpartition(f"\n{MARK}")
     for line in header.splitlines() if mark else ():
         if not _HEADER.fullmatch(line):
-            raise Unfit(f'"{line.strip()[:60]}" is not read; the header holds %dw 2.0 and output alone')
+            raise UnfitScript(f'"{line.strip()[:60]}" is not read; the header holds %dw 2.0 and output alone')
     plain = (body if mark else text).strip()
     before = len(text) - len((body if mark else text).lstrip())
     if not mark and plain.startswith("%dw"):
-        raise Unfit(f"write {MARK} behind the header, in a line of its own")
+        raise UnfitScript(f"write {MARK} behind the header, in a line of its own")
     added = "" if plain.startswith(OPEN) else OPEN
     try:
         return Expression.read(f"{added}{plain}{CLOSE}" if added else plain, SCRIPT)
@@ -39,14 +39,16 @@ def reads_payload(node: Node) -> bool:
 
 
 def check(node: Node) -> None:
-    """What an object at the end of each way lacks, or has too much. Raises Unfit."""
+    """What an object at the end of each way lacks, or has too much. Raises UnfitScript."""
     if not isinstance(node, Object):
         return
     if "success" not in node.keys:
-        raise Unfit("the object has no success; write {success: true, …} or {success: false, response: {…}}")
+        raise UnfitScript(
+            "the object has no success; write {success: true, …} or {success: false, response: {…}}"
+        )
     if unknown := [one for one in node.keys if one not in ("success", "response")]:
-        raise Unfit(f'"{unknown[0]}" means nothing; the object has success and response')
+        raise UnfitScript(f'"{unknown[0]}" means nothing; the object has success and response')
     response = dict(zip(node.keys, node.values, strict=True)).get("response")
     known = ("statusCode", "body", "headers")
     if isinstance(response, Object) and (unknown := [one for one in response.keys if one not in known]):
-        raise Unfit(f'"{unknown[0]}" means nothing; response has statusCode, body and headers')
+        raise UnfitScript(f'"{unknown[0]}" means nothing; response has statusCode, body and headers')

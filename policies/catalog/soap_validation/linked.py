@@ -14,7 +14,7 @@ WELL_KNOWN = {XML, XS}
 PORTS = {"http": 80, "https": 443}
 
 
-class Away(Exception):
+class MissingDocuments(Exception):
     """Some documents are not at hand; which, by their URLs."""
 
     def __init__(self, urls: list[str]) -> None:
@@ -46,7 +46,10 @@ def refers(root: Node) -> bool:
 
 
 def linked(text: str, url: str, get: Callable[[str], str | None]) -> Linked:
-    """`url` is where the text comes from, "" where it stands in a configuration. Raises Wrong and Away."""
+    """`url` is where the text comes from, "" where it stands in a configuration.
+
+    Raises Wrong and MissingDocuments.
+    """
     return _Linking(url, get).linked(text)
 
 
@@ -76,7 +79,7 @@ class _Linking:
                     f'the document at "{location[:200]}" {where} not read; put what it holds into this one'
                 )
         if self.away:
-            raise Away(self.away)
+            raise MissingDocuments(self.away)
         return self.made
 
     def _load(self, url: str, target: str) -> None:

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationInfo, model_validator
 from policies import apart
 from policies.apart import is_unread
 from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded, read
-from policies.catalog.soap_validation.linked import Away, linked, refers
+from policies.catalog.soap_validation.linked import MissingDocuments, linked, refers
 from policies.catalog.soap_validation.wsdl import Described, described, described_with
-from policies.documents.document import BadDocument, Document, Kind
+from policies.documents.document import BadDocument, Document, DocumentKind
 from policies.expression.lua import Value
 from policies.fields.urls import Url
 from policies.patterns.pattern import LUA
@@ -64,7 +64,7 @@ def _other(content: bytes) -> str:
     return text
 
 
-WSDL, OTHER = Kind("wsdl", _text), Kind("wsdl-part", _other)
+WSDL, OTHER = DocumentKind("wsdl", _text), DocumentKind("wsdl-part", _other)
 
 
 class Config(PolicyConfig):
@@ -117,7 +117,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     settings: dict[str, Value] = {"encoding": config.encoding.lower()}
     try:
         found = _described(config, scope)
-    except (Away, Wrong) as error:
+    except (MissingDocuments, Wrong) as error:
         settings["missing"] = str(error)
         return Compiled((script(scope, NAME, FILES, settings),))
     # A file, since every route of the API would repeat it otherwise.
@@ -127,13 +127,13 @@ def compile(config: Config, scope: Scope) -> Compiled:
 
 
 def _described(config: Config, scope: Scope) -> Described:
-    """Raises Wrong and Away."""
+    """Raises Wrong and MissingDocuments."""
     if not config.wsdl_url:
         return config.described(config.wsdl)
     main = Document(config.wsdl_url, WSDL, TTL_SECONDS)
     text = scope.documents.get(main)
     if text is None:
-        raise Away([main.url])
+        raise MissingDocuments([main.url])
 
     def other(url: str) -> str | None:
         return scope.documents.get(Document(url, OTHER, TTL_SECONDS))

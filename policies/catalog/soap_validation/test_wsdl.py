@@ -5,7 +5,7 @@ import time
 import pytest
 
 from policies.catalog.soap_validation.document import Wrong, decoded
-from policies.catalog.soap_validation.linked import Away, linked
+from policies.catalog.soap_validation.linked import MissingDocuments, linked
 from policies.catalog.soap_validation.wsdl import described, described_with
 
 WSDL = """<definitions targetNamespace="urn:t" xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t" xmlns:o="urn:o"
@@ -232,7 +232,7 @@ def test_documents_of_the_same_server_are_read() -> None:
 def test_all_that_is_missing_is_asked_for_at_once() -> None:
     asked: list[str] = []
 
-    with pytest.raises(Away) as found:
+    with pytest.raises(MissingDocuments) as found:
         linked(MAIN, HOST + "orders?wsdl", asked.append)
 
     assert set(asked) == OTHERS.keys()

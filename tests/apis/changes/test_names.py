@@ -8,7 +8,7 @@ import re2
 
 from apis.automated import rule
 from apis.automated.models import AutomatedPolicy, PolicySet
-from apis.automated.rule import Crowd, Rule, Subject
+from apis.automated.rule import CoverageRule, Crowd, RuleSubject
 from gateways.protocol import regex
 
 
@@ -59,7 +59,7 @@ def test_whom_a_rule_covers_of_many_is_whom_it_covers_one_by_one() -> None:
 
     for more in ((), ("two\nlines",)):
         apis = [
-            Subject(
+            RuleSubject(
                 pk,
                 chance.choice((*names, *more)),
                 chance.choice(("", "", "eu", "x")),
@@ -69,6 +69,6 @@ def test_whom_a_rule_covers_of_many_is_whom_it_covers_one_by_one() -> None:
             for pk in range(60)
         ]
         crowd = Crowd(apis)
-        for rule_ in (Rule(policy()) for _ in range(200)):
+        for rule_ in (CoverageRule(policy()) for _ in range(200)):
             assert rule_.of(crowd) == {api.pk for api in apis if rule_.covers(api)}
     assert rule_.of(Crowd([])) == set()

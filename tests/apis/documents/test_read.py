@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apis.documents.openapi.check import Read, read
+from apis.documents.openapi.check import CheckedDocument, read
 from apis.documents.openapi.fault import DocumentFault, pointer
 
 ORDERS = """\
@@ -139,7 +139,7 @@ def test_every_version_of_3_is_read_also_without_its_last_part(said: str) -> Non
     ],
 )  # fmt: skip
 def test_documents_that_others_read_are_read(text: str) -> None:
-    assert isinstance(read(text), Read)
+    assert isinstance(read(text), CheckedDocument)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from apis.contracts.models import Tier
 from apis.contracts.terms import Terms
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.promotions import digests
-from apis.promotions.compare import Pair, compared
+from apis.promotions.compare import ComparedPair, compared
 from apis.promotions.models import Compared
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.promotions.test_promoting import production, promoted
@@ -38,7 +38,7 @@ MOVED: dict[type[Any], dict[str, Any]] = {Route: {"position": 90}, Tier: {"name"
 
 
 @pytest.fixture
-def both() -> tuple[ApiInstance, ApiInstance, Callable[[], Pair]]:
+def both() -> tuple[ApiInstance, ApiInstance, Callable[[], ComparedPair]]:
     """An API, what it became elsewhere, with a tier and a TLS context, and how they compare."""
     place = make_place()
     make_tls_context(place.environment, name="trust")
@@ -53,7 +53,7 @@ def kept(api: ApiInstance) -> bool:
     return row.told_at == row.changes
 
 
-def anew(look: Callable[[], Pair]) -> Pair:
+def anew(look: Callable[[], ComparedPair]) -> ComparedPair:
     """With nothing kept."""
     with transaction.atomic():
         Compared.objects.update(told_at=None)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from console.invitations import accepting, changes
 from console.invitations.accepting import InvitationRefused
-from console.invitations.changes import Role as Given
+from console.invitations.changes import InvitedRole as Given
 from console.invitations.models import Invitation
 from console.models import Environment, Role, User
 from tests.factories import make_environment, make_organization, make_role, make_user

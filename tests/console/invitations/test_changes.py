@@ -13,7 +13,7 @@ from console import environment as settings_of
 from console.digests import digest
 from console.invitations import accepting, changes
 from console.invitations.accepting import InvitationRefused
-from console.invitations.changes import Role as Given
+from console.invitations.changes import InvitedRole as Given
 from console.invitations.models import Invitation
 from console.models import AuditEntry, Environment, Role, User
 from console.notices.models import Delivery, Notice

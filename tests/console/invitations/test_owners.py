@@ -8,7 +8,7 @@ from django.test import Client
 from apis.contracts.models import Application
 from console.invitations import accepting, changes
 from console.invitations.accepting import InvitationRefused
-from console.invitations.changes import Role as Given
+from console.invitations.changes import InvitedRole as Given
 from console.invitations.models import Invitation
 from console.models import AuditEntry, Environment, Role, User
 from tests.factories import make_application, make_organization, make_role, make_user

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from console import environment as settings_of
 from console.invitations import changes
-from console.invitations.changes import Role as Given
+from console.invitations.changes import InvitedRole as Given
 from console.invitations.models import Invitation
 from console.models import AuditEntry, Environment, User
 from console.notices.models import Delivery

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateways.agent.sources.files import load_text
-from gateways.agent.store import Store, Stored, _json, _text
+from gateways.agent.store import SnapshotStore, Stored, _json, _text
 from gateways.protocol.resources import ApiInstance, digest
 
 API = """
@@ -26,8 +26,8 @@ def stored(generation: int, **serving: int) -> Stored:
     return Stored(generation, digest(resources), resources, kept)
 
 
-def saved(folder: Path, *snapshots: Stored) -> Store:
-    store = Store(folder)
+def saved(folder: Path, *snapshots: Stored) -> SnapshotStore:
+    store = SnapshotStore(folder)
     for snapshot in snapshots:
         store.save(snapshot)
     return store
@@ -42,11 +42,11 @@ def flip(path: Path, position: int) -> None:
 def test_the_newest_snapshot_is_found_again(tmp_path: Path) -> None:
     saved(tmp_path, stored(1), stored(2))
 
-    assert Store(tmp_path).load() == stored(2)
+    assert SnapshotStore(tmp_path).load() == stored(2)
 
 
 def test_an_empty_folder_holds_none(tmp_path: Path) -> None:
-    assert Store(tmp_path).load() is None
+    assert SnapshotStore(tmp_path).load() is None
 
 
 @pytest.mark.parametrize("position", [0, 15, 40, -70, -1])
@@ -57,7 +57,7 @@ def test_a_flipped_bit_is_found_and_the_one_before_is_used(
 
     flip(tmp_path / "snapshot.json", position)
 
-    assert Store(tmp_path).load() == stored(1)
+    assert SnapshotStore(tmp_path).load() == stored(1)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 1
     assert f"{tmp_path}/snapshot.json used=false" in told[0]
@@ -72,7 +72,7 @@ def test_a_file_cut_off_is_found_and_the_one_before_is_used(
 
     path.write_bytes(path.read_bytes()[:size])
 
-    assert Store(tmp_path).load() == stored(1)
+    assert SnapshotStore(tmp_path).load() == stored(1)
     assert "it is cut off" in caplog.text
 
 
@@ -82,19 +82,19 @@ def test_without_a_sound_one_it_starts_with_nothing(tmp_path: Path) -> None:
     for name in ("snapshot.json", "snapshot.previous.json"):
         flip(tmp_path / name, 20)
 
-    assert Store(tmp_path).load() is None
+    assert SnapshotStore(tmp_path).load() is None
 
 
 def test_a_damaged_one_never_replaces_the_one_before(tmp_path: Path) -> None:
     saved(tmp_path, stored(1), stored(2))
     flip(tmp_path / "snapshot.json", 20)
-    store = Store(tmp_path)
+    store = SnapshotStore(tmp_path)
     store.load()
 
     store.save(stored(3))
     flip(tmp_path / "snapshot.json", 20)
 
-    assert Store(tmp_path).load() == stored(1)
+    assert SnapshotStore(tmp_path).load() == stored(1)
 
 
 def test_a_copied_file_says_nothing(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_copied_file_says_nothing(tmp_path: Path) -> None:
 
     assert not [path for path in copied if b"orders" in path.read_bytes()]
     assert (folder / "state.key").stat().st_mode & 0o777 == 0o600
-    assert Store(folder).load() == stored(2, orders=1)
+    assert SnapshotStore(folder).load() == stored(2, orders=1)
 
 
 def test_what_an_older_release_wrote_is_read_and_encrypted(tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_what_an_older_release_wrote_is_read_and_encrypted(tmp_path: Path) -> No
     for path in paths:
         path.write_bytes(plain)
 
-    assert Store(tmp_path).load() == stored(4)
+    assert SnapshotStore(tmp_path).load() == stored(4)
     assert not [path for path in paths if b"orders" in path.read_bytes()]
-    assert Store(tmp_path).load() == stored(4)
-    assert Store(tmp_path).load_kept(4) == stored(4).resources
+    assert SnapshotStore(tmp_path).load() == stored(4)
+    assert SnapshotStore(tmp_path).load_kept(4) == stored(4).resources
 
 
 @pytest.mark.parametrize("key", [None, "", "zz", "ab" * 32])
@@ -132,8 +132,8 @@ def test_a_lost_key_is_told_and_the_next_snapshot_gets_another(
 
     assert store.load() is None
     assert f"the key that it was encrypted with is gone: {path}" in caplog.text
-    Store(tmp_path).save(stored(2))
-    assert Store(tmp_path).load() == stored(2)
+    SnapshotStore(tmp_path).save(stored(2))
+    assert SnapshotStore(tmp_path).load() == stored(2)
 
 
 def test_what_an_api_still_runs_on_is_kept(tmp_path: Path) -> None:
@@ -188,4 +188,4 @@ def test_where_there_are_no_links_the_one_before_is_copied(
 
     assert store.load_kept(1) == stored(1).resources
     flip(tmp_path / "snapshot.json", 20)
-    assert Store(tmp_path).load() == stored(1)
+    assert SnapshotStore(tmp_path).load() == stored(1)

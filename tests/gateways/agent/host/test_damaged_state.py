@@ -14,7 +14,7 @@ from gateways.agent.envoy.process import Envoy
 from gateways.agent.host.state_folder import StateUnusable, replica_id
 from gateways.agent.link import registration
 from gateways.agent.settings import RunSettings
-from gateways.agent.store import Store, Stored
+from gateways.agent.store import SnapshotStore, Stored
 from gateways.agent.traffic.log_files import LogFiles
 from gateways.protocol.resources import API_VERSION
 from tests.traffic.gateway import running_gateway
@@ -120,9 +120,9 @@ def test_strange_file_among_the_kept_snapshots_hinders_no_save(tmp_path: Path) -
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "notes.json").write_text("{}")
 
-    Store(tmp_path).save(Stored(1, "d", (), {}))
+    SnapshotStore(tmp_path).save(Stored(1, "d", (), {}))
 
-    assert Store(tmp_path).load() is not None
+    assert SnapshotStore(tmp_path).load() is not None
 
 
 @pytest.mark.envoy

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateways.agent.sources import files, pieces
-from gateways.agent.sources.parsing import Read, parse
+from gateways.agent.sources.parsing import ReadResource, parse
 
 SECRET = """apiVersion: gatewright.dev/v1alpha1
 kind: Secret
@@ -42,15 +42,15 @@ TEXTS = {
 def test_in_pieces_it_says_what_it_says_as_a_whole(text: str) -> None:
     content = text.encode()
 
-    def told(piece: pieces.Piece) -> list[object]:
+    def told(piece: pieces.FilePiece) -> list[object]:
         return [
             (piece.first_line + one.node.start_mark.line, one.resource)
-            if isinstance(one, Read)
+            if isinstance(one, ReadResource)
             else (piece.first_line + one.line, one.message, one.is_warning, one.data)
             for one in piece.found
         ]
 
-    whole = told(pieces.Piece(content, 1, parse(content, {})[0]))
+    whole = told(pieces.FilePiece(content, 1, parse(content, {})[0]))
     read = pieces.read(content, {})
 
     for found in (read, pieces.read(content, {}, read)):

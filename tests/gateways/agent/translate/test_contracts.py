@@ -9,7 +9,7 @@ from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import Translation, translate
 from gateways.protocol.resources import APPLICATION_LABEL, RESOURCE
 from policies.contracts import contract as bounds
-from policies.contracts.contract import Contract, Limit, Secret, plain
+from policies.contracts.contract import Contract, HashedSecret, Limit, plain
 
 CLIENT_ID = {"policyRef": {"name": "client-id-enforcement"}}
 
@@ -85,7 +85,7 @@ def test_a_secret_may_be_told_by_digests_that_end() -> None:
     )
 
     [found] = translation.contracts
-    assert found.secrets == (Secret(digests[0]), Secret(digests[1], 1893456000.0))
+    assert found.secrets == (HashedSecret(digests[0]), HashedSecret(digests[1], 1893456000.0))
     assert found.until == 1924992000.0 and told(translation) == []
     assert digests[0].hex() not in repr(found)
 
