@@ -1,5 +1,6 @@
 """Which of an API's policies ask for contracts: without one, contracts grant nothing and keep nobody out."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from apis.contracts.models import Contract
 from apis.lint.subject import running
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_place
+from console.forms.schema import PREFIX, named
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
@@ -98,10 +100,13 @@ def may_ask(policy: Policy[Any]) -> bool:
 
 @dataclass(frozen=True)
 class Granted:
-    """How many contracts an API has, for the page of a policy that asks for them."""
+    """How many contracts an API has, for the page of a policy that asks for them. `when` is the control that
+    decides whether it does and the value with which it does; None where it always does.
+    """
 
     approved: int
     waiting: int
+    when: tuple[str, str] | None
 
 
 def granted(api: ApiInstance, policy: Policy[Any]) -> Granted | None:
@@ -109,7 +114,11 @@ def granted(api: ApiInstance, policy: Policy[Any]) -> Granted | None:
     if not may_ask(policy):
         return None
     counts = dict(api.contracts.order_by().values_list("status").annotate(Count("pk")))
-    return Granted(counts.get(Contract.Status.APPROVED, 0), counts.get(Contract.Status.PENDING, 0))
+    approved, waiting = (counts.get(one, 0) for one in (Contract.Status.APPROVED, Contract.Status.PENDING))
+    fields = policy.config.model_json_schema(by_alias=True)["properties"]
+    said = ((name, one["asksContracts"]) for name, one in fields.items() if "asksContracts" in one)
+    when = next(((named(PREFIX, name), json.dumps(value).strip('"')) for name, value in said), None)
+    return Granted(approved, waiting, when)
 
 
 def _how(config: PolicyConfig, *, needs_secret: bool) -> CredentialPlaces:

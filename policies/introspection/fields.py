@@ -61,6 +61,7 @@ class TokenConfig(PolicyConfig):
         False,
         title="Skip client id validation",
         description="Off: the token's client needs a contract with the API. On: any client may call.",
+        json_schema_extra={"asksContracts": False},
     )
     authentication_timeout: int = Field(
         10_000,

@@ -8,6 +8,7 @@ Write the expectations anew with script/golden, then read the difference as if i
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,31 @@ def test_it_acts_on_responses_where_its_filters_do(path: Path) -> None:
     natives = json.dumps([one.typed_config for one in filters if isinstance(one, Filter)])
     is_seen = any(one.sees_response for one in filters if isinstance(one, Script))
     assert entry.acts_on_responses(config) == (is_seen or any(word in natives for word in ON_RESPONSES))
+
+
+@pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)
+def test_a_field_says_whether_contracts_are_asked_for(policy: Any) -> None:
+    fields = policy.config.model_json_schema(by_alias=True)["properties"]
+    said = {name: one["asksContracts"] for name, one in fields.items() if "asksContracts" in one}
+
+    found = {
+        (
+            all(values[name] == value for name, value in said.items()),
+            policy.asks_contracts(config) is not None,
+        )
+        for config in _configurations(policy.name)
+        for values in [config.model_dump(by_alias=True)]
+    }
+
+    assert found, "it has no sound case"
+    # Of one that always does, or never, no field says it.
+    assert found <= {(True, True), (False, False)} if said else len(found) == 1
+
+
+def _configurations(policy: str) -> Iterator[Any]:
+    for path in (FOLDER / policy.replace("-", "_") / "cases").glob("*.yaml"):
+        with suppress(ValidationError):
+            yield find(policy).config.model_validate(yaml.safe_load(path.read_text())["given"])
 
 
 @pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)

@@ -50,7 +50,10 @@ class Config(PolicyConfig):
         "contracts",
         title="Keys",
         description="The client ids of the API's contracts, or those that are written here.",
-        json_schema_extra={"labels": {"contracts": "Client ids of contracts", "keys": "Written here"}},
+        json_schema_extra={
+            "labels": {"contracts": "Client ids of contracts", "keys": "Written here"},
+            "asksContracts": "contracts",
+        },
     )
     keys: SecretStr | None = Field(
         None,

@@ -161,7 +161,7 @@ class Config(PolicyConfig):
         True,
         title="Skip client id validation",
         description="On: any client id may call. Off: the client needs a contract with the API.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"advanced": True, "asksContracts": False},
     )
     client_id_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
         "#[vars.claimSet.client_id]",  # type: ignore[assignment]

@@ -55,6 +55,7 @@ class Config(TokenConfig):
         True,
         title="Skip client id validation",
         description="Off: the token's client needs a contract with the API. On: any client may call.",
+        json_schema_extra={"asksContracts": False},
     )
     max_federation_expiration_time: int = Field(
         -1,

@@ -159,6 +159,8 @@ def test_the_policys_page_tells_who_has_a_contract(place: Place, api: ApiInstanc
     assert "1 application has a contract" in page and "1 waits" in page
     other = text(place.client.get(f"/apis/{api.pk}/policies/add/rate-limiting"))
     assert "has a contract" not in other
+    asks = 'data-when="config.skipClientIdValidation" data-is="false"'
+    assert asks in text(place.client.get(f"/apis/{api.pk}/policies/add/jwt-validation"))
 
 
 def test_an_application_is_made_and_its_secret_shown_once(place: Place) -> None:
