@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from gateways.agent.xds import kept
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.upstream import serving
 
@@ -129,3 +130,20 @@ def test_it_holds_for_the_requests_of_its_conditions(gateway: Gateway, upstream:
         found = [gateway.get(path).status_code for path in ("/few/one/x", "/few/other/x")]
 
     assert found == [503, 200]
+
+
+def test_a_neighbours_own_leaves_what_is_under_way(gateway: Gateway, upstream: str) -> None:
+    few, beside = api("few", upstream, limited(1)), api("beside", upstream, limited(2))
+    slow = "{policyRef: {name: bandwidth-limit}, config: {responseKibibytesPerSecond: 100}}"
+    gateway.apply(few)
+
+    with one_under_way(gateway, "/few/one/x"):
+        found = []
+        for more in (beside, api("beside", upstream, limited(3), slow), api("third", upstream, slow)):
+            # As another agent finds it.
+            kept.places.cache_clear()
+            gateway.apply(f"{more}---{few}")
+            found.append(gateway.get("/few/other/x").status_code)
+
+    assert found == [503, 503, 503]
+    assert gateway.get("/third/one/x").status_code == 200

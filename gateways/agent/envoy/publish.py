@@ -38,13 +38,14 @@ class Rejected(RuntimeError):
 
 @dataclass(frozen=True)
 class EnvoyConfiguration:
-    """`route_configs` by port, `clusters` by name, `frames` of scripts by id, `kept_filters` by port."""
+    """`route_configs` by port, `clusters` by name, `frames` of scripts by id, `kept_filters` by
+    port and place."""
 
     listeners: Sequence[dict[str, Any]]
     route_configs: Mapping[int, dict[str, Any]]
     clusters: Mapping[str, dict[str, Any]]
     frames: Mapping[str, str]
-    kept_filters: Mapping[int, kept.Chains]
+    kept_filters: Mapping[int, Mapping[int, kept.Chains]]
 
 
 class Publisher:
@@ -52,7 +53,7 @@ class Publisher:
         self._envoy = envoy
         self._folder = envoy.folder
         self._clusters: Mapping[str, dict[str, Any]] | None = None
-        self._kept: dict[int, kept.Chains] = {}
+        self._kept: Mapping[int, Mapping[int, kept.Chains]] = {}
 
     def publish(self, wanted: EnvoyConfiguration) -> None:
         """Clusters old and new first, then routes and listeners, then the old clusters go.
@@ -81,28 +82,34 @@ class Publisher:
         self._wait(versions, rejected)
         if both.keys() != wanted.clusters.keys():
             self._wait({_CDS: self._write_clusters(wanted.clusters)}, rejected)
-        self._clusters, self._kept = wanted.clusters, dict(wanted.kept_filters)
+        self._clusters, self._kept = wanted.clusters, wanted.kept_filters
+        kept.places(self._folder).keep(wanted.kept_filters)
         for port in given_up:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
-            (self._folder / kept.file_name(port)).unlink(missing_ok=True)
+            for place in range(kept.PLACES):
+                (self._folder / kept.file_name(port, place)).unlink(missing_ok=True)
 
-    def _grown(self, wanted: Mapping[int, kept.Chains], running: Mapping[str, int | str]) -> dict[str, str]:
+    def _grown(
+        self, wanted: Mapping[int, Mapping[int, kept.Chains]], running: Mapping[str, int | str]
+    ) -> dict[str, str]:
         """The versions that Envoy is to take, of ports that it serves.
 
         A file that has all that is wanted stays as it is, whatever more it has: to change it would have the
-        others' begin anew. Else what routes name so far goes on until they change, and no longer.
+        others' of its place begin anew. Else what routes name so far goes on until they change.
         """
         versions: dict[str, str] = {}
-        for port, chains in wanted.items():
-            found = self._read(kept.file_name(port))
-            there = found[0].get("typed_config", {}).get("named_filter_chains", {}) if found else None
+        for port, place, chains in (
+            (port, *one) for port, places in wanted.items() for one in places.items()
+        ):
+            there = kept.there(self._folder / kept.file_name(port, place))
             if there is not None and chains.keys() <= there.keys():
                 continue
-            before = {name: one["typed_config"] for name, one in (there or {}).items()}
-            both = {**self._kept.get(port, before), **chains}
-            version = self._write(kept.file_name(port), kept.KIND, [kept.resource(port, both)])
-            if f"{_EXTENSIONS}.{kept.name(port)}.version_text" in running:
-                versions[f"{_EXTENSIONS}.{kept.name(port)}"] = version
+            both = {**self._kept.get(port, {}).get(place, there or {}), **chains}
+            made = [kept.resource(port, place, both)]
+            version = self._write(kept.file_name(port, place), kept.KIND, made)
+            name = f"{_EXTENSIONS}.{kept.place_name(port, place)}"
+            if f"{name}.version_text" in running:
+                versions[name] = version
         return versions
 
     def _write_frames(self, frames: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ _LOG = {
 }
 
 
-_TARGET = access_log.noting("gatewright.target", "%REQ(:PATH)%")
+_TARGET = access_log.noting("gatewright.target", {"gatewright.target": "%REQ(:PATH)%"})
 
 
 class Leak(AssertionError):

@@ -14,7 +14,7 @@ upstreams of one address apart.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -83,18 +83,19 @@ def _of_release_before(found: list[bytes]) -> list[bytes]:
     return [*before, NOTHING, NOTHING, NOTHING, rest]
 
 
-def noting(name: str, text: str) -> dict[str, Any]:
-    """The HTTP filter that notes this of a request, as filter state of the name."""
+def noting(name: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The HTTP filter of this name that notes these of a request, as filter state of their names."""
     return {
         "name": name,
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
             "on_request_headers": [
                 {
-                    "object_key": name,
+                    "object_key": key,
                     "factory_key": "envoy.string",
                     "format_string": {"text_format_source": {"inline_string": text}},
                 }
+                for key, text in texts.items()
             ],
         },
     }
@@ -102,7 +103,7 @@ def noting(name: str, text: str) -> dict[str, Any]:
 
 PASSED = "gatewright.passed"
 
-PATH_FILTER = noting("gatewright.path", "%PATH(NQ:PATH):400%")
+PATH_FILTER = noting("gatewright.path", {"gatewright.path": "%PATH(NQ:PATH):400%"})
 """The HTTP filter that notes the client's path, for the routes that need it; it runs before any policy."""
 
 HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -112,12 +113,12 @@ HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 def held_filter(bindings: Sequence[str]) -> dict[str, Any]:
     """The HTTP filter that notes that the conditions of these policies held, behind what was noted before."""
     noted = "".join(f",{name}" for name in bindings)
-    return noting("gatewright.held", f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}")
+    return noting("gatewright.held", {"gatewright.held": f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}"})
 
 
 def passed_filter(binding: str) -> dict[str, Any]:
     """The HTTP filter that notes that the request came past this policy."""
-    return noting(PASSED, f"%FILTER_STATE({PASSED}:PLAIN)%,{binding}")
+    return noting(PASSED, {PASSED: f"%FILTER_STATE({PASSED}:PLAIN)%,{binding}"})
 
 
 def held(noted: bytes) -> list[str]:

@@ -39,7 +39,7 @@ def first_met(policies: Sequence[PolicyFilters], name: str, only_if: Mapping[str
     none of the policies refuses: each of them refuses what meets its predicate. In a list each stands once.
     """
     found = [(one.only_if, _action(one.configured_where_met)) for one in policies]
-    found.append((only_if, _run({"filter_chain_name": name})))
+    found.append((only_if, running({"filter_chain_name": name})))
     matchers = [{"predicate": predicate, "on_match": action} for predicate, action in found]
     return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": {"matcher_list": {"matchers": matchers}}}
 
@@ -112,9 +112,10 @@ def _tree(
 
 
 def _action(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return _run({"filter_chain": {"typed_config": list(filters)}})
+    return running({"filter_chain": {"typed_config": list(filters)}})
 
 
-def _run(chain: Mapping[str, Any]) -> dict[str, Any]:
+def running(chain: Mapping[str, Any]) -> dict[str, Any]:
+    """One OnMatch that runs it."""
     typed = {"@type": _COMPOSITE + "ExecuteFilterAction", **chain}
     return {"action": {"name": "run", "typed_config": typed}}

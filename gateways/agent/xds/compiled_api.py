@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from gateways.agent.translate import ir
-from gateways.agent.xds.kept import Chains
+from gateways.agent.xds.kept import Kept
 from policies.answers.question import AUTHORIZER
 from policies.documents.document import Document, Texts
 from policies.policy import Secret
@@ -35,7 +35,7 @@ class CompiledApi:
     secrets: tuple[Secret, ...] = ()
     services: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[Document, str | None] = field(default_factory=dict)
-    kept: Chains = field(default_factory=dict)
+    kept: Kept | None = None
 
     def is_made_with(self, texts: Texts) -> bool:
         """Whether its policies would be given the same."""
@@ -53,5 +53,7 @@ class CompiledApi:
 
     @cached_property
     def digest(self) -> str:
-        plain = json.dumps([self.routes, self.clusters, self.kept, repr(self.api.listener)], sort_keys=True)
+        plain = json.dumps(
+            [self.routes, self.clusters, repr(self.kept), repr(self.api.listener)], sort_keys=True
+        )
         return hashlib.sha256(plain.encode()).hexdigest()

@@ -19,10 +19,10 @@ from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
-from gateways.agent.xds.filter_chain import PATH_NOTED, filled, filled_behind, frames, scripts_id
+from gateways.agent.xds.filter_chain import filled, filled_behind, frames, passed, path_noted, scripts_id
 from gateways.agent.xds.hosts import hash_policy
 from gateways.agent.xds.joined_paths import judged
-from gateways.agent.xds.listener import listener, probe_listener, route_config_name
+from gateways.agent.xds.listener import folder, listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.agent.xds.replies import marked
 from gateways.agent.xds.route_match import Match, matches
@@ -99,9 +99,10 @@ class Compiler:
         made = [one for several in (found, *outbound.values()) for _, one in several]
         shared = dict.fromkeys(name for one in made for name in one.shared)
         behind = [PolicyFilters(one.behind) for _, one in found if one.behind]
-        lasting, chains = kept.filled(api.base_path, _kept(found))
+        own = ("/".join(api.key), api.listener.port, api.base_path)
+        lasting = kept.kept(*own, _kept(found), folder(self.state))
         slots = {**filled(api.base_path, policies, shared), **filled_behind(behind)}
-        slots |= {kept.name(api.listener.port): lasting} if lasting else {}
+        slots |= passed(kept.name(api.listener.port), lasting.note) if lasting else {}
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}
@@ -120,7 +121,7 @@ class Compiler:
             tuple(it for one in made for it in one.secrets),
             {name: one.service for one, name in names.items()},
             texts.given,
-            chains,
+            lasting,
         )
 
     def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
@@ -179,9 +180,9 @@ class Compiler:
             config["response_headers_to_add"].append(_SERVER)
         return config
 
-    def kept_filters(self, port: int, apis: Iterable[CompiledApi]) -> kept.Chains:
-        """The filters of one port that outlive its routes."""
-        return {it: made for one in apis if one.api.listener.port == port for it, made in one.kept.items()}
+    def kept_filters(self, port: int, apis: Iterable[CompiledApi]) -> dict[int, kept.Chains]:
+        """The filters of one port that outlive its routes, by their places."""
+        return kept.by_place(one.kept for one in apis if one.kept and one.api.listener.port == port)
 
     def static(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
         """A whole static configuration of these APIs."""
@@ -189,7 +190,8 @@ class Compiler:
         for port, manager in _managers(listeners):
             if manager.pop("rds", None):
                 manager["route_config"] = self.route_config(port, apis)
-                manager["http_filters"] = kept.inlined(manager["http_filters"], self.kept_filters(port, apis))
+                filters, places = manager["http_filters"], self.kept_filters(port, apis)
+                manager["http_filters"] = kept.inlined(filters, port, places)
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         resources = {"listeners": listeners, "clusters": list(clusters.values())}
         node = {"id": "candidate", "cluster": "gatewright"}
@@ -200,9 +202,11 @@ class Compiler:
         them, with their Lua states, takes Envoy longer than all that is to be judged.
         """
         config = self.static(apis)
-        for _, manager in _managers(config["static_resources"]["listeners"]):
+        for port, manager in _managers(config["static_resources"]["listeners"]):
             filters = manager["http_filters"]
-            manager["http_filters"] = [it for it in filters if not it.get("disabled") or kept.is_filled(it)]
+            manager["http_filters"] = [
+                it for it in filters if kept.is_filled(it, port) or not it.get("disabled")
+            ]
         return config
 
     def _is_same(self, api: ir.Api, before: CompiledApi) -> bool:
@@ -381,7 +385,7 @@ def _led(
 def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:
     """A route's name, and its slots: with the note of the client's path where the name cannot tell of it."""
     if removed is None or not (removed + put).isprintable() or " " in removed + put:
-        slots = {**PATH_NOTED, **slots}
+        slots = path_noted(slots)
     else:
         name = replace(name, removed=removed, put=put)
     return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}

@@ -54,7 +54,7 @@ BEHIND = ("l4", "p6")
 PASSED = {"@type": TYPE_URL + "envoy.config.route.v3.FilterConfig", "config": {}}
 """The setting of a route whose requests pass a filter that stands ready in the listener."""
 PATH_SLOT = "path"
-"""Before all others: the client's path is noted before a policy can change it."""
+"""Before all others: the client's path is noted before a policy can change it, and a place of `kept`."""
 _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
 _LUA = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPTS = Path(__file__).with_name("scripts.lua").read_text()
@@ -105,10 +105,15 @@ def _shared() -> dict[str, PolicyFilters]:
     return {one.name: PolicyFilters(one.filters) for one in found}
 
 
-PATH_NOTED: dict[str, Mapping[str, Any]] = {
-    PATH_SLOT: {"@type": _CHAIN + "PerRoute", "filter_chain": {"filters": [PATH_FILTER]}}
-}
-"""The setting of a route by whose name the client's path cannot be told."""
+def passed(slot: str, note: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The settings of a route whose requests pass a filter that finds by a note what it is to do."""
+    return {**_noted(note), slot: PASSED}
+
+
+def path_noted(slots: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a route by whose name the client's path cannot be told."""
+    own = slots[PATH_SLOT]["filter_chain"]["filters"] if PATH_SLOT in slots else ()
+    return {**slots, **_noted(PATH_FILTER, *own)}
 
 
 def filled(
@@ -161,6 +166,10 @@ def scripts_id(slots: Mapping[str, Mapping[str, Any]]) -> str:
 def frames(policies: Sequence[PolicyFilters]) -> dict[str, str]:
     """The frames that the policies need in files beside Envoy, by id."""
     return {_digest(script.frame): script.frame for policy in policies for script in policy.scripts}
+
+
+def _noted(*filters: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {PATH_SLOT: {"@type": _CHAIN + "PerRoute", "filter_chain": {"filters": list(filters)}}}
 
 
 def _runs(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, list[PolicyFilters]]:
