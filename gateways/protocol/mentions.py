@@ -37,11 +37,6 @@ def read(text: Any) -> Mention | None:
     return Mention(found[1] or "", found[2], found[3] or "") if found else None
 
 
-def is_broken(text: Any) -> bool:
-    """Whether it begins as a mention and is none: what was meant must not be taken for a secret."""
-    return isinstance(text, str) and text.startswith(START) and not _MENTION.fullmatch(text)
-
-
 def found(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Where inside a configuration mentions stand, with their texts, broken ones too."""
     if isinstance(value, str):

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 
-BEFORE = "bb446bfa97125656e9f6f7a7607b87ae9ed9cb18"
+BEFORE = "ec9fbd2a0382e42a7a97057507ff0174fbeb3177"
 """The release before. Set anew with each release: no more than one is taken over."""
 
 
