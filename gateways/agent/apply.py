@@ -32,6 +32,7 @@ from gateways.agent.translate.apis import LastTranslation, Translation, translat
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Key
 from gateways.agent.translate.together import ChangeSets
+from gateways.agent.xds import ranks
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.listener import PROBE_HOST
@@ -387,7 +388,7 @@ def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> EnvoyC
     return EnvoyConfiguration(
         listeners=compiler.listeners(apis),
         route_configs={port: compiler.route_config(port, apis, attrgetter("written")) for port in listening},
-        clusters={name: made for one in apis for name, made in one.clusters.items()},
+        clusters=ranks.apart({name: made for one in apis for name, made in one.clusters.items()}),
         frames={name: text for one in apis for name, text in one.frames.items()},
         kept_filters={port: compiler.kept_filters(port, apis) for port in listening},
     )

@@ -15,10 +15,6 @@ UNASKED = (
     "gets nothing: nothing tells when it is needed; allow a retry, add a health check, or eject hosts"
     " after errors"
 )
-UNASKED_BY_HASH = (
-    "gets nothing: a retry of this load balancing stays among the upstream's own hosts; add a health check,"
-    " or eject hosts after errors"
-)
 UNASKED_BY_SOME = (
     "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
 )
@@ -84,8 +80,7 @@ def warnings(
         yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
     is_checked = settings.is_checked or "healthCheck" in said
     if settings.failover.address and not is_checked:
-        told = UNASKED_BY_HASH if hashes else UNASKED_BY_SOME
-        yield ("failover", "address"), UNASKED if settings.retries.most == 0 else told
+        yield ("failover", "address"), UNASKED if settings.retries.most == 0 else UNASKED_BY_SOME
     if "healthCheck" in said and settings.load_balancing.refuse_while_unhealthy:
         message = "does nothing beside the policy that checks the upstream's health, which says it itself"
         yield ("loadBalancing", "refuseWhileUnhealthy"), message

@@ -142,9 +142,8 @@ class Failover(SettingsModel):
         max_length=260,
         title="Takes over",
         description="host:port. It gets everything while no host is healthy, and at once what none could be"
-        " connected to for, if it may be sent twice (not by consistent hash or sticky cookie). The Host"
-        " header, and the name that its certificate must have, are its own; the scheme is that of the URL."
-        " Empty: nobody takes over.",
+        " connected to for, if it may be sent twice. The Host header, and the name that its certificate must"
+        " have, are its own; the scheme is that of the URL. Empty: nobody takes over.",
         examples=["spare.example.com:443"],
         json_schema_extra={"code": True},
     )

@@ -307,23 +307,44 @@ def all_dead(spare: EchoServer, algorithm: str) -> str:
     return f"hosts: [{dead}]\n{failover}\nloadBalancing: {{algorithm: {algorithm}}}"
 
 
-@pytest.mark.parametrize("algorithm", ["roundRobin", "leastRequest", "random"])
+@pytest.mark.parametrize("algorithm", ["roundRobin", "leastRequest", "random", "consistentHash", "sticky"])
 def test_it_takes_over_from_several_hosts_too(
     gateway: Gateway, hosts: list[EchoServer], algorithm: str
 ) -> None:
     applied(gateway, all_dead(hosts[1], algorithm))
 
     assert reached(gateway) == {"b": 40}
+    assert gateway.get("/orders").json()["headers"]["host"] == f"127.0.0.1:{hosts[1].server_port}"
 
 
-@pytest.mark.parametrize("algorithm", ["consistentHash", "sticky"])
-def test_where_retries_stay_among_hosts_a_check_tells(
+@pytest.mark.parametrize("algorithm", ["roundRobin", "sticky"])
+def test_a_retry_tries_another_host_of_its_own_first(
     gateway: Gateway, hosts: list[EchoServer], algorithm: str
 ) -> None:
-    check = "healthCheck: {kind: http, intervalInSeconds: 1, unhealthyAfter: 1}"
-    applied(gateway, f"{all_dead(hosts[1], algorithm)}\n{check}")
+    """So that whose host is lost meets another one, and not what is meant for the loss of all."""
+    well, spare, _ = hosts
+    dead = f"{{address: '127.0.0.1:{free_port()}'}}"
+    failover = f"failover: {{address: '127.0.0.1:{spare.server_port}'}}"
+    own = listed([well]).replace("[", f"[{dead}, ")
+    applied(gateway, f"{own}\n{failover}\nloadBalancing: {{algorithm: {algorithm}}}")
 
-    wait_until(lambda: reached(gateway, 4) == {"b": 4})
+    assert reached(gateway) == {"a": 40}
+
+
+def test_a_caller_keeps_its_host_where_another_upstream_may_take_over(
+    gateway: Gateway, hosts: list[EchoServer]
+) -> None:
+    *own, spare = hosts
+    failover = f"failover: {{address: '127.0.0.1:{spare.server_port}'}}"
+    check = "healthCheck: {kind: tcp, intervalInSeconds: 1}"
+    applied(gateway, f"{listed(own)}\n{failover}\n{check}\nloadBalancing: {{algorithm: sticky}}")
+
+    first = httpx.get(f"http://127.0.0.1:{gateway.port}/orders", trust_env=False)
+    cookie = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+    assert reached(gateway, 20, headers=cookie) == {first.headers["x-upstream"]: 20}
+    assert first.headers["x-upstream"] in ("a", "b")
+    told = {one["address"]: one["backup"] for one in gateway.health()["default/backend"]["hosts"]}
+    assert told == {f"127.0.0.1:{one.server_port}": one is spare for one in hosts}
 
 
 def test_another_upstream_takes_over_while_no_host_is_healthy(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
+from gateways.agent.xds import ranks
 from gateways.agent.xds.compiled_api import CompiledApi
 
 MOST_SERVICES, MOST_BAD, MOST_HOSTS = 200, 4, 1000
@@ -43,20 +44,23 @@ def of_upstreams(admin: Admin, serving: Iterable[CompiledApi]) -> UpstreamStates
     """Of those of which something is known; Envoy is asked about none where there are none."""
     services: dict[str, set[str]] = {}
     sizes: dict[str, int] = {}
+    parts: dict[str, list[str]] = {}
     for one in serving:
         for name, service in one.services.items():
             if _is_watched(one.clusters[name]):
                 services.setdefault(name, set()).add(f"{one.api.namespace}/{service}")
                 sizes[name] = _hosts_of(one.clusters[name])
+                parts[name] = ranks.names(name, one.clusters[name])
     told: UpstreamStates = {}
     left = MOST_HOSTS
     try:
         for names in _portions(sizes):
             if len(told) >= MOST_SERVICES:
                 break
-            clusters = admin.clusters("|".join(map(re.escape, names)))
-            for name in (one for one in names if one in clusters):
-                it = _told(clusters[name])
+            asked = [part for name in names for part in parts[name]]
+            clusters = admin.clusters("|".join(map(re.escape, asked)))
+            for name in (one for one in names if parts[one][0] in clusters):
+                it = _told(_ranked([clusters.get(part, []) for part in parts[name]]))
                 for service in sorted(services[name]):
                     told[service] = {**it, "hosts": it["hosts"][:left]}
                     left -= len(told[service]["hosts"])
@@ -88,6 +92,13 @@ def _hosts_of(cluster: Mapping[str, Any]) -> int:
     """As it was told; DNS may find more."""
     places = cluster.get("load_assignment", {}).get("endpoints", ())
     return sum(len(one["lb_endpoints"]) for one in places)
+
+
+def _ranked(parts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The hosts of one upstream; where each rank has a cluster of its own, with their rank."""
+    if len(parts) == 1:
+        return parts[0]
+    return [{**host, "priority": rank} for rank, hosts in enumerate(parts) for host in hosts]
 
 
 def _told(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gateways.agent.host import secret_files
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import failover, kept, own_routes, retries
+from gateways.agent.xds import failover, kept, own_routes, ranks, retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
@@ -202,7 +202,9 @@ class Compiler:
         them, with their Lua states, takes Envoy longer than all that is to be judged.
         """
         config = self.static(apis)
-        for port, manager in _managers(config["static_resources"]["listeners"]):
+        resources = config["static_resources"]
+        resources["clusters"] = [*ranks.apart({it["name"]: it for it in resources["clusters"]}).values()]
+        for port, manager in _managers(resources["listeners"]):
             filters = manager["http_filters"]
             manager["http_filters"] = [
                 it for it in filters if kept.is_filled(it, port) or not it.get("disabled")
@@ -294,7 +296,7 @@ class Compiler:
             action["retry_policy"] = retries.policy(limit, http2=http2, settings=settings)
         if hashes := hash_policy(settings.load_balancing):
             action["hash_policy"] = hashes
-        action = self._over(action, way.said, settings)
+        action = retries.reaching(self._over(action, way.said, settings), settings)
         if len(targets) == 1:
             return {**action, **self._to(targets[0], "cluster", way.names)}
         weighed = [{**self._to(target, "name", way.names), "weight": target.weight} for target in targets]

@@ -48,16 +48,7 @@ _ANOTHER_HOST: dict[str, Any] = {
     ],
     "host_selection_retry_max_attempts": 5,
 }
-_ANOTHER_UPSTREAM: dict[str, Any] = {
-    "retry_priority": {
-        "name": "envoy.retry_priorities.previous_priorities",
-        "typed_config": {
-            "@type": TYPE_URL
-            + "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-            "update_frequency": 1,
-        },
-    }
-}
+_PREVIOUS_RANKS = TYPE_URL + "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 _LOST = {"retry_on": f"reset,{_NEVER_SENT}", "retriable_request_headers": _IDEMPOTENT}
 _NOTHING_SENT = {"retry_on": _NEVER_SENT}
 
@@ -96,7 +87,7 @@ def ways(settings: UpstreamSettings) -> tuple[int | None, UpstreamRetries | None
 
 
 def _of_settings(settings: UpstreamSettings) -> dict[str, Any]:
-    _, own, has_several, spare = ways(settings)
+    _, own, has_several, _ = ways(settings)
     asked = own and retry_policy(
         own.most or 0,
         own.status_codes,
@@ -104,8 +95,25 @@ def _of_settings(settings: UpstreamSettings) -> dict[str, Any]:
         own.first_pause_in_milliseconds,
         own.longest_pause_in_milliseconds,
     )
-    another = {**(_ANOTHER_HOST if has_several else {}), **(_ANOTHER_UPSTREAM if spare else {})}
-    return {**(asked or {}), **another}
+    return {**(asked or {}), **(_ANOTHER_HOST if has_several else {})}
+
+
+def reaching(action: dict[str, Any], settings: UpstreamSettings) -> dict[str, Any]:
+    """A route's action, whose retries come to the one who takes over: after two hosts of a rank, where it
+    has several and as many retries are allowed; else after one.
+    """
+    if settings.failover.address is None:
+        return action
+    served = [one for one in settings.hosts if one.weight]
+    further = 2 if any(one.backup for one in served) else 1
+    has_several = sum(not one.backup for one in served) > 1
+    asked = action["retry_policy"]
+    tries = 2 if has_several and asked["num_retries"] >= 2 * further else 1
+    ranks = {
+        "name": "envoy.retry_priorities.previous_priorities",
+        "typed_config": {"@type": _PREVIOUS_RANKS, "update_frequency": tries},
+    }
+    return {**action, "retry_policy": {**asked, "retry_priority": ranks}}
 
 
 def upstream_filters() -> list[dict[str, Any]]:

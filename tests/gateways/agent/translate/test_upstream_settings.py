@@ -47,18 +47,11 @@ def test_a_policy_tells_when_a_failover_is_needed(name: str) -> None:
     assert told(TEXT % FAILOVER + BINDING % ("erp", name)) == []
 
 
-def test_a_failover_that_nobody_tells_of_is_warned_about() -> None:
-    (one,) = told(TEXT % FAILOVER)
+@pytest.mark.parametrize("algorithm", ["roundRobin", "consistentHash", "sticky"])
+def test_a_failover_that_nobody_tells_of_is_warned_about(algorithm: str) -> None:
+    warned = told(TEXT % f"{FAILOVER}, loadBalancing: {{algorithm: {algorithm}}}")
 
-    assert "gets no POST or PATCH while nobody knows that it is needed" in one
-
-
-@pytest.mark.parametrize("algorithm", ["consistentHash", "sticky"])
-def test_a_failover_that_no_retry_reaches_is_warned_about(algorithm: str) -> None:
-    hashed = f"{FAILOVER}, loadBalancing: {{algorithm: {algorithm}}}"
-
-    words = "gets nothing: a retry of this load balancing stays among the upstream's own hosts"
-    assert any(words in one for one in told(TEXT % hashed))
+    assert any("gets no POST or PATCH while nobody knows that it is needed" in one for one in warned)
 
 
 def test_the_warning_goes_and_comes_with_the_policy() -> None:
