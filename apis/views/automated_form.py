@@ -62,6 +62,8 @@ class AutomatedForm:
 
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+        if self.row:
+            self.config = schema_data.unsaid(self.schema, self.config, self.row.config)
         self.rule = rules.read(data)
         if self.policy_set:
             self.rule["covers"] = rules.ALL

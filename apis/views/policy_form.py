@@ -62,6 +62,8 @@ class PolicyForm:
 
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+        if self.binding:
+            self.config = schema_data.unsaid(self.schema, self.config, self.binding.config)
         self.upstreams = upstream_choice.read(data)
 
     @cached_property

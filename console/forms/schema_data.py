@@ -21,6 +21,22 @@ def read(schema: Schema, data: QueryDict, prefix: str = PREFIX) -> dict[str, Any
     return _read_members(schema, schema, data, prefix)
 
 
+def unsaid(schema: Schema, values: dict[str, Any], was: dict[str, Any]) -> dict[str, Any]:
+    """Without what `was` does not say and the form shows as it comes: to save it would be no change."""
+    return _unsaid(schema, schema, values, was)
+
+
+def _unsaid(schema: Schema, root: Schema, values: dict[str, Any], was: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in values.items():
+        part = resolve(schema.get("properties", {}).get(key, {}), root)
+        if key not in was and "default" in part and value == part["default"]:
+            continue
+        both = isinstance(value, dict) and isinstance(was.get(key), dict)
+        found[key] = _unsaid(part, root, value, was[key]) if both else value
+    return found
+
+
 def _read_members(schema: Schema, root: Schema, data: QueryDict, prefix: str) -> dict[str, Any]:
     found = {}
     for key, part in schema.get("properties", {}).items():

@@ -31,6 +31,24 @@ def test_policy_is_applied_from_its_form(place: Place) -> None:
     assert "Applied Rate Limiting." in text(place.client.get(response.url))  # type: ignore[attr-defined]
 
 
+def test_what_was_never_said_and_is_left_as_it_comes_is_no_change(place: Place) -> None:
+    """As of policies that came by REST or a file: a review has nothing to tell of them."""
+    api = make_saved_api(place)
+    limits = [{"maximumRequests": 100, "timePeriodInMilliseconds": 60000}]
+    binding = apply_policy(place.user, api, "rate-limiting", {"rateLimits": limits, "clusterizable": False})
+    path = f"/apis/{api.pk}/policies/{binding.pk}"
+    page = text(place.client.get(path))
+    switched_on = re.findall(r'name="(config\.\w+)"[^>]* checked', page)
+
+    place.client.post(
+        path, {**LIMIT, "applies": "all", "mode": "enforce", **dict.fromkeys(switched_on, "on")}
+    )
+
+    binding.refresh_from_db()
+    assert switched_on
+    assert binding.config == {"rateLimits": limits, "clusterizable": False}
+
+
 @pytest.mark.parametrize("policy", ["api-key", "hmac-signature", "jwt-validation"])
 def test_a_secret_of_several_lines_has_an_area_that_keeps_them(place: Place, policy: str) -> None:
     api = make_saved_api(place)
