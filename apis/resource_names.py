@@ -1,10 +1,12 @@
 """The names of an API's resources on gateways, and the row that a name is of."""
 
 import re
+from collections.abc import Mapping
 
 API, APPLICATION = "apii-", "application-"
 _ID = "([1-9][0-9]{0,17})"
 _API = re.compile(API + _ID)
+_MENTIONED = re.compile(rf"(?<![\w/.-]){API}{_ID}(?![\w/-])")
 _UPSTREAM = re.compile(f"{API}{_ID}-[0-9a-f]{{8}}")
 _APPLICATION = re.compile(APPLICATION + _ID)
 _BINDING = re.compile(f".*-{_ID}")
@@ -50,6 +52,16 @@ def api_of(name: str) -> int | None:
     """The id of the API that has this name; None where none can."""
     found = _API.fullmatch(name)
     return int(found[1]) if found else None
+
+
+def apis_in(text: str) -> set[int]:
+    """The ids of the APIs that a gateway's words mention."""
+    return {int(one) for one in _MENTIONED.findall(text)} if API in text else set()
+
+
+def renamed(text: str, names: Mapping[int, str]) -> str:
+    """A gateway's words, with these names in the place of the APIs' own."""
+    return _MENTIONED.sub(lambda found: names.get(int(found[1]), found[0]), text)
 
 
 def api_of_upstream(name: str) -> int | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from apis.deployment import in_words
 from apis.deployment.status import ReplicaStatus
 from apis.models import ApiInstance
 from gateways.models import Ack, Deployment
@@ -62,14 +63,24 @@ class Outcomes:
         return f"Silent: {count} of {total}" if count else f"Applied on {total}"
 
 
-def of(api: ApiInstance, deployment: Deployment, running: Iterable[ReplicaStatus]) -> Outcomes:
-    """`running` is where the API stands on its gateway now; the deployment's acks are prefetched.
+def each(
+    api: ApiInstance, deployments: Iterable[Deployment], running: Iterable[ReplicaStatus]
+) -> list[Outcomes]:
+    """`running` is where the API stands on its gateway now; the deployments' acks are prefetched.
 
     What an API was refused for is told by answers alone that came since releases keep it.
     """
+    deployments, running = list(deployments), list(running)
+    names = in_words.names_in(_reason(api, ack) for one in deployments for ack in one.acks.all())
+    return [_of(api, one, running, names) for one in deployments]
+
+
+def _of(
+    api: ApiInstance, deployment: Deployment, running: Iterable[ReplicaStatus], names: in_words.Names
+) -> Outcomes:
     on_it = deployment.gateway_id == api.gateway_id
     is_newest = on_it and deployment.generation >= api.changed_generation
-    found = {ack.replica_id: _of_ack(api, ack) for ack in deployment.acks.all()}
+    found = {ack.replica_id: _of_ack(api, ack, names) for ack in deployment.acks.all()}
     for one in running if is_newest else ():
         said = found.get(one.replica.pk)
         if said and one.state == "waiting":
@@ -79,8 +90,11 @@ def of(api: ApiInstance, deployment: Deployment, running: Iterable[ReplicaStatus
     return Outcomes(sorted(found.values(), key=lambda one: one.replica), is_newest)
 
 
-def _of_ack(api: ApiInstance, ack: Ack) -> Outcome:
-    name = api.resource_name
-    is_applied = ack.applied and name not in ack.refused
-    reason = ack.refused.get(name, "") if ack.applied else ack.reason
-    return Outcome(ack.replica.name, "applied" if is_applied else "refused", reason, ack.duration_ms, ack.at)
+def _of_ack(api: ApiInstance, ack: Ack, names: in_words.Names) -> Outcome:
+    state: State = "applied" if ack.applied and api.resource_name not in ack.refused else "refused"
+    reason = in_words.said(_reason(api, ack), names)
+    return Outcome(ack.replica.name, state, reason, ack.duration_ms, ack.at)
+
+
+def _reason(api: ApiInstance, ack: Ack) -> str:
+    return str(ack.refused.get(api.resource_name, "")) if ack.applied else ack.reason

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from apis.deployment import in_words
 from apis.models import ApiInstance
 from gateways.models import Ack, Replica, ResourceStatus
 
@@ -148,6 +149,7 @@ class _Known:
         self.heard: set[UUID] = set()
         self.said: dict[tuple[UUID | None, str, str], dict[UUID, ReplicaAnswer]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
+        self.names: in_words.Names = {}
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
             return
@@ -170,6 +172,8 @@ class _Known:
         )
         for ack in refusals.select_related("deployment"):
             self.refused[ack.replica_id] = ack
+        reasons = [one.reason for row in self.said.values() for one in row.values()]
+        self.names = in_words.names_in([*reasons, *(ack.reason for ack in self.refused.values())])
 
     def statuses(self, api: ApiInstance) -> list[ReplicaStatus]:
         if not api.is_deployed or not self.live[api.gateway_id]:
@@ -190,11 +194,13 @@ class _Known:
             reason, since = f"{replica} is silent", replica.last_heartbeat_at
             return ReplicaStatus(replica, "silent", reason, wanted, running, since)
         if answer is not None and answer.generation >= wanted:
+            reason = in_words.said(answer.reason, self.names)
             if answer.state == ResourceStatus.State.REFUSED:
-                return ReplicaStatus(replica, "refused", answer.reason, wanted, running, answer.since)
-            return ReplicaStatus(replica, "applied", answer.reason, wanted, running, answer.since)
+                return ReplicaStatus(replica, "refused", reason, wanted, running, answer.since)
+            return ReplicaStatus(replica, "applied", reason, wanted, running, answer.since)
         if refusal is not None and refusal.deployment.generation >= wanted:
-            return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
+            reason = in_words.said(refusal.reason, self.names)
+            return ReplicaStatus(replica, "refused", reason, wanted, running, refusal.at)
         return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)
 
     def status_of(self, api: ApiInstance) -> ApiStatus:

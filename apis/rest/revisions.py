@@ -96,8 +96,8 @@ class HistoryViews(ViewSet):
         acks = Prefetch("acks", Ack.objects.select_related("replica"))
         found = brought.deployments(api).prefetch_related(acks)
         rows = brought.why(api, found[page["offset"] : page["offset"] + page["limit"]])
-        running = status.statuses(api)
-        told: list[Any] = [(one, outcomes.of(api, one.deployment, running)) for one in rows]
+        became = outcomes.each(api, (one.deployment for one in rows), status.statuses(api))
+        told: list[Any] = list(zip(rows, became, strict=True))
         shown = shapes.BroughtShape(told, many=True).data
         return Response({"total": found.count(), **page, "deployments": shown})
 

@@ -148,11 +148,11 @@ def _do(request: Request, api: ApiInstance, wanted: Revision) -> None:
 
 def _rows(api: ApiInstance, found: Sequence[Why], run: Run) -> list[DeploymentRow]:
     running = api.revision_id if api.is_deployed else None
-    rows = []
-    for one in found:
-        is_running = one.revision is not None and one.revision.pk == running
-        rows.append(DeploymentRow(one, outcomes.of(api, one.deployment, run.replicas), is_running))
-    return rows
+    became = outcomes.each(api, (one.deployment for one in found), run.replicas)
+    return [
+        DeploymentRow(one, of_it, one.revision is not None and one.revision.pk == running)
+        for one, of_it in zip(found, became, strict=True)
+    ]
 
 
 def _question(api: ApiInstance, wanted: Revision) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apis.changes import bookkeeping
-from apis.deployment import status, status_counts
+from apis.deployment import outcomes, status, status_counts
 from apis.models import ApiInstance
 from gateways.models import Ack, Gateway, ResourceStatus
 from tests.factories import make_api, make_gateway
@@ -65,6 +65,21 @@ def test_a_refusal_is_told_in_the_gateways_words(api: ApiInstance, replica: Sign
     replica.ack(1, told(api, "refused", reason="port 8081 is in use by another process"))
 
     assert state(api) == ("Failed", "Refused by box-1: port 8081 is in use by another process")
+
+
+def test_an_api_that_a_gateway_mentions_is_called_by_its_name(
+    api: ApiInstance, replica: SigningReplica
+) -> None:
+    other = make_api(replica.gateway)
+    replica.heartbeat()
+
+    reason = f"apii-{other.pk}, which it is deployed together with, is refused; apii-9{other.pk}, no-apii-1"
+    replica.ack(1, told(api, "refused", reason=reason))
+
+    words = f"{other}, which it is deployed together with, is refused; apii-9{other.pk}, no-apii-1"
+    assert state(api)[1] == f"Refused by box-1: {words}"
+    [of_it] = outcomes.each(api, replica.gateway.deployments.all(), [])
+    assert [one.reason for one in of_it.replicas] == [words]
 
 
 def test_what_keeps_serving_is_told(api: ApiInstance, replica: SigningReplica) -> None:
