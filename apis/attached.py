@@ -22,12 +22,19 @@ def parts() -> Mapping[type[models.Model], Of]:
     return _parts
 
 
-def mended(row: models.Model) -> models.Model:
-    """Without what it referred to and may do without, where that is there no more."""
+def mended(row: models.Model) -> models.Model | None:
+    """Without what it referred to and may do without, where that is there no more.
+
+    None where it needs what is gone, or what another row has now.
+    """
     for field in row._meta.concrete_fields:
-        if not isinstance(field, models.ForeignKey) or not field.null:
+        if not isinstance(field, models.ForeignKey) or (key := getattr(row, field.attname)) is None:
             continue
         target: Any = field.remote_field.model
-        if getattr(row, field.attname) and not target.objects.filter(pk=getattr(row, field.attname)).exists():
+        if not target.objects.filter(pk=key).exists():
+            if not field.null:
+                return None
             setattr(row, field.attname, None)
+        elif field.unique and type(row)._default_manager.filter(**{field.attname: key}).exists():
+            return None
     return row

@@ -160,10 +160,11 @@ def _save(rows: Iterable[models.Model]) -> None:
 def _save_parts(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
     """Without people and teams that are gone: constraints are looked at at the end of the transaction."""
     for part in PARTS:
-        rows = [plain.row_of(part, row) for row in saved.get(plain.kind(part), ())]
-        _save(_still_possible(rows) if part is Contract else rows)
+        own = [plain.row_of(part, row) for row in saved.get(plain.kind(part), ())]
+        _save(_still_possible(own) if part is Contract else own)
     for model in attached.parts():
-        _save(attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ()))
+        rows = [attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ())]
+        _save(row for row in rows if row)
     there = User.objects.all()
     api.owners.exclude(user=None).exclude(user__in=there).delete()
     api.owners.exclude(team=None).exclude(team__in=Team.objects.all()).delete()

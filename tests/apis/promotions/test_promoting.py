@@ -8,18 +8,20 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from apis.changes import policies
-from apis.changes.instances import edit_api
+from apis.changes.instances import delete_api, edit_api
+from apis.changes.removal import restore_api
 from apis.models import ApiInstance, PolicyBinding
 from apis.portable.exporting import yaml_of
 from apis.portable.rows import portable_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, counterparts, proposed, wanted
-from apis.promotions.models import Mapped, Promotion
+from apis.promotions.models import Counterpart, Mapped, Promotion
 from console.models import AuditEntry, Environment, Role, User
 from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.views.pages import Place, make_place
 from tests.factories import (
+    make_api,
     make_environment,
     make_gateway,
     make_role,
@@ -157,6 +159,21 @@ def test_what_was_made_is_deleted_when_it_is_taken_back_and_not_after_a_change()
     promoting.take_back(place.user, last)
 
     assert not ApiInstance.objects.filter(pk=made.pk).exists()
+
+
+def test_an_api_that_was_deleted_and_restored_is_still_the_counterpart() -> None:
+    place = make_place()
+    api, environment = make_whole(place), production(place)
+    made = promoted(place, api, environment)
+
+    made = restore_api(place.user, delete_api(place.user, made))
+
+    assert counterparts(api, environment) == [made]
+    assert promoting.last_of(_fresh(made)) is not None
+    gone = delete_api(place.user, _fresh(api))
+    Counterpart.objects.create(origin=make_api(place.gateway), copy=made)
+    restore_api(place.user, gone)
+    assert counterparts(_fresh(api), environment) == [], "another one has it now"
 
 
 def test_secrets_are_asked_for_and_never_taken_in_silence() -> None:
