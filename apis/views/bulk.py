@@ -18,7 +18,7 @@ from apis.forms import advanced
 from apis.forms.shared_secrets import SharedSecrets
 from apis.lists import choices, search
 from apis.lists.search import Search
-from apis.views import bulk_deploying, bulk_promoting
+from apis.views import bulk_deploying, bulk_promoting, used
 from apis.views.access import environment_of, messages_of
 from apis.views.bulk_reach import change_of, change_to_begin
 from console.forms import rows, schema_data, schema_form
@@ -214,12 +214,19 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
             if name.split(".")[0] not in named | {"config"}
             for text in texts
         ],
+        "uses": _uses(request, found),
         "reviewed": bulk_deploying.reviewed(found) if reviewing.is_reviewed(found) else [],
     }
     response = shown.answer(request, "apis/bulk_confirm.html", "apis/_bulk_meant.html", context)
     response.status_code = 422 if errors else 200
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _uses(request: Request, found: BulkChange) -> list[used.Use]:
+    if found.action != Action.DELETE:
+        return []
+    return used.uses(request, request.scope.may, list(found.items.values_list("api_key", flat=True)))
 
 
 def _values(request: Request, found: BulkChange) -> tuple[dict[str, Any], Policy[Any] | None]:

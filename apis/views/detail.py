@@ -22,7 +22,7 @@ from apis.lists import choices
 from apis.models import ApiInstance
 from apis.owners.models import teams_of, users_of
 from apis.promotions import promoting
-from apis.views import saving
+from apis.views import saving, used
 from apis.views.access import api_of, api_to_change, may_on, messages_of
 from apis.views.conflict import Conflict, Meeting
 from apis.views.frame import frame, run
@@ -31,7 +31,6 @@ from console.forms.merging import FormPart
 from console.forms.schema_form import Field, offering
 from console.listing import asked, listing
 from console.models import AuditEntry
-from console.named import MOST, few
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
@@ -198,10 +197,8 @@ def delete(request: Request, pk: int) -> HttpResponse:
     page = frame(request, api, "settings") | {
         "confirm": confirm,
         "days": settings_of_django.REMOVED_KEEP_DAYS,
+        "uses": used.uses(request, may_on(request, api), [api.pk]),
     }
-    if page["may"]["view_contracts"]:
-        callers = api.contracts.in_force().order_by("application__name").select_related("application")
-        page |= {"callers": callers.count(), "named": few([one.application for one in callers[: MOST + 1]])}
     return render(request, "apis/api_delete.html", page, status=422 if errors else 200)
 
 

@@ -9,12 +9,21 @@ from django.utils import timezone
 from apis.changes import instances, removal
 from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
+from apis.promotions.models import Counterpart
 from apis.removed import Removed
 from console.models import Role
 from gateways.models import Gateway
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.console.test_together import meanwhile
-from tests.factories import make_application, make_contract, make_tier
+from tests.factories import (
+    make_api,
+    make_application,
+    make_contract,
+    make_environment,
+    make_gateway,
+    make_replica,
+    make_tier,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +67,34 @@ def test_who_may_call_it_is_said_before_and_may_again_afterwards(place: Place) -
     assert set(back.values_list("application__name", "tier__name")) == {
         (name, name) for name in ("Shop", "Till", "Depot", "Kiosk")
     }
+
+
+def test_what_others_use_is_named_before_it_is_deleted(place: Place) -> None:
+    """Of one, and of many at once: those that go together do not count."""
+    orders, stock = (make_saved_api(place, name, deploy=True) for name in ("Orders", "Stock"))
+    make_replica(place.gateway, control_url="http://127.0.0.1:1/")
+    make_contract(orders, application=make_application(place.environment.organization, name="Shop"))
+    make_contract(stock, status=Contract.Status.PENDING)
+    for name in ("Mobile", "Partners"):
+        front = make_saved_api(place, name)
+        front.upstreams.update(uri="http://localhost:8081/orders/v1?x")
+    stock.upstreams.update(uri="http://localhost:8081/orders")
+    front.upstreams.update(uri="http://localhost:8081/orders-of-others")
+    elsewhere = make_environment(place.environment.organization, name="Production")
+    copy = make_api(make_gateway(elsewhere), name="Orders")
+    Counterpart.objects.create(origin=orders, copy=copy)
+    where = {"environment": str(place.environment.pk), "action": "delete"}
+
+    one = text(place.client.get(f"/apis/{orders.pk}/delete"))
+    both = text(place.client.post("/apis/bulk", {**where, "api": [orders.pk, stock.pk]}, follow=True))
+
+    assert "<b>1 client application</b> may call it: Shop." in one
+    assert f"<b>2 other APIs</b> send their requests to it: Mobile v1:{front.pk - 1}, {stock}." in one
+    assert f"<b>1 API</b> was promoted from here: {copy} in Production." in one
+    assert "<b>1 client application</b> may call 1 of them: Shop." in both
+    assert "<b>1 request</b> for access to them waits for an answer." in both
+    assert f"<b>1 other API</b> sends its requests to them: Mobile v1:{front.pk - 1}." in both
+    assert f"<b>1 API</b> was promoted from here: {copy} in Production." in both
 
 
 def test_the_list_says_who_deleted_what_and_where_it_was(place: Place, gone: Removed) -> None:

@@ -1,0 +1,121 @@
+"""Who uses APIs that are about to be deleted: said before it is done, to whom may see it."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.db.models import Count
+
+from apis import addresses, traffic
+from apis.addresses import LOOPBACK
+from apis.contracts.models import Contract
+from apis.models import ApiInstance, Upstream
+from apis.promotions.models import Counterpart
+from console.named import MOST, few
+from console.permissions import Permission
+from console.scope import Request
+
+
+class Use(NamedTuple):
+    """A sentence; `who` stands out at its beginning."""
+
+    who: str
+    does: str
+
+
+Place = tuple[str, int | None, str]
+"""Host, port, and the path in front."""
+
+
+def uses(request: Request, environment_may: Collection[str], apis: Collection[int]) -> list[Use]:
+    """Of these APIs by whatever is not deleted with them, in as many queries for one as for thousands."""
+    what = "it" if len(apis) == 1 else "them"
+    found = [*_calls(apis, what)]
+    if Permission.VIEW_CONTRACTS in environment_may:
+        found = [*_callers(apis, what), *found]
+    return [*found, *_leading(request, apis, what), *_copies(request, apis)]
+
+
+def _callers(apis: Collection[int], what: str) -> Iterator[Use]:
+    contracts = Contract.objects.filter(api__in=apis)
+    in_force = contracts.in_force()
+    names = in_force.order_by("application__name").values_list("application__name", flat=True).distinct()
+    counted = in_force.aggregate(
+        applications=Count("application", distinct=True), apis=Count("api", distinct=True)
+    )
+    if count := counted["applications"]:
+        which = what if len(apis) == 1 else f"{counted['apis']} of them"
+        stays = f"Contracts and SLA tiers go with {what}, and come back with {what}."
+        yield Use(
+            _some(count, "client application"),
+            f"may call {which}: {few(list(names[: MOST + 1]))}. {stays}",
+        )
+    if count := contracts.waiting().count():
+        yield Use(_some(count, "request"), f"for access to {what} wait{'s' * (count == 1)} for an answer.")
+
+
+def _calls(apis: Collection[int], what: str) -> Iterator[Use]:
+    counted = traffic.by_hour(apis)
+    if total := sum(one.requests for one in counted.values()):
+        called = sum(bool(one.requests) for one in counted.values())
+        which = what if len(apis) == 1 else f"{called} of them"
+        yield Use(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
+
+
+def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[Use]:
+    """Other APIs whose upstream is the address of one of these, as far as that is known."""
+    known = ApiInstance.objects.filter(pk__in=apis).select_related("gateway")
+    places = set(_places(known.prefetch_related("gateway__replicas")))
+    visible = ApiInstance.objects.visible_to(request.user).exclude(pk__in=apis)
+    rows = Upstream.objects.filter(api__in=visible).values_list("api", "uri") if places else ()
+    leading = {api for api, uri in rows if not places.isdisjoint(_fronts(uri))}
+    if leading:
+        named = visible.filter(pk__in=leading).select_related("asset").order_by("asset__name", "pk")
+        verb = "sends its requests" if len(leading) == 1 else "send their requests"
+        yield Use(_some(len(leading), "other API"), f"{verb} to {what}: {few(list(named[: MOST + 1]))}.")
+
+
+def _copies(request: Request, apis: Collection[int]) -> Iterator[Use]:
+    links = Counterpart.objects.filter(origin__in=apis).exclude(copy__in=apis)
+    visible = ApiInstance.objects.visible_to(request.user)
+    found = links.filter(copy__in=visible).select_related("copy__asset", "copy__environment")
+    if count := found.count():
+        rows = found.order_by("copy__asset__name", "pk")[: MOST + 1]
+        named = few([f"{one.copy} in {one.copy.environment}" for one in rows])
+        was, stays = ("was", "It stays") if count == 1 else ("were", "They stay")
+        yield Use(_some(count, "API"), f"{was} promoted from here: {named}. {stays}.")
+
+
+def _places(apis: Iterable[ApiInstance]) -> Iterator[Place]:
+    apis = list(apis)
+    where = addresses.served(apis)
+    for api in apis:
+        _, port, base_path = where[api.pk]
+        yield _host(addresses.host_of(api.gateway)), port, base_path.rstrip("/")
+        if api.consumer_endpoint and (told := _read(api.consumer_endpoint)):
+            yield told
+
+
+def _fronts(uri: str) -> Iterator[Place]:
+    """The place of an upstream, and those in front of it."""
+    if told := _read(uri):
+        host, port, path = told
+        parts = path.split("/")
+        yield from ((host, port, "/".join(parts[:end])) for end in range(1, len(parts) + 1))
+
+
+def _read(uri: str) -> Place | None:
+    try:
+        found = urlsplit(uri)
+        port = found.port or {"http": 80, "https": 443}.get(found.scheme)
+    except ValueError:
+        return None
+    return (_host(found.hostname), port, found.path.rstrip("/")) if found.hostname else None
+
+
+def _host(host: str) -> str:
+    return "localhost" if host in LOOPBACK else host.lower()
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
