@@ -15,6 +15,10 @@ STREAMS_SHARE = 2 / 3
 MOST_HEAP_BYTES = 512 * 1024 * 1024
 TRACKED_FROM_POWER = 20
 """Requests that hold a megabyte or more are known by size, so that the largest can be given up first."""
+RUNTIME = {
+    "layers": [{"name": "gatewright", "static_layer": {"http": {"max_requests_per_io_cycle": 1}}}],
+}
+"""Of one HTTP/2 connection: else a caller who sends and resets thousands keeps all others waiting."""
 _MONITORS = "envoy.resource_monitors."
 _TYPES = TYPE_URL + "envoy.extensions.resource_monitors."
 _HEAP = _MONITORS + "fixed_heap"
@@ -45,6 +49,7 @@ def bootstrap(front: Front, descriptors: int) -> dict[str, Any]:
                 }
             },
         },
+        "layered_runtime": RUNTIME,
         "overload_manager": _overload(connections),
     }
 

@@ -112,6 +112,14 @@ def test_streams_beyond_the_limit_are_refused(gateway: Gateway, upstream: Holdin
     assert gateway.get("/a").status_code == 200
 
 
+def test_connection_that_takes_all_its_requests_back_is_closed(gateway: Gateway) -> None:
+    """However fast each would be answered: else others would wait until all of them are."""
+    with http2.Connection(gateway.port) as client:
+        assert not client.may_take_back("/nothing", 2000)
+
+    assert gateway.get("/a").status_code == 200
+
+
 def test_large_body_goes_through_in_pieces(gateway: Gateway) -> None:
     before = memory(gateway)
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from console.stack.waiting import wait_for
+from tests.faults import http2
 from tests.front.wire import held_open
 from tests.running import Stack
 
@@ -29,6 +30,14 @@ def test_callers_that_send_slowly_hold_nobody_up(stack: Stack, beginning: bytes)
         health = httpx.get(f"{stack.url}/healthz", timeout=20)
 
     assert (page.status_code, health.status_code) == (200, 200)
+
+
+def test_a_caller_who_takes_all_requests_back_is_let_go(stack: Stack) -> None:
+    """However fast each would be answered: these name no host, which the front itself answers."""
+    with http2.Connection(stack.port) as caller:
+        assert not caller.may_take_back("/login", 2000, host=b"a,b")
+
+    assert httpx.get(f"{stack.url}/healthz", timeout=20).status_code == 200
 
 
 def test_callers_that_read_slowly_hold_nobody_up(stack: Stack) -> None:

@@ -24,6 +24,8 @@ RUNTIME = {
                 "re2": {"max_program_size": {"error_level": regex.ENVOYS_MOST_INSTRUCTIONS}},
                 # Else Envoy resolves `/a/..;x/b` before anything of ours sees and refuses it.
                 "envoy.reloadable_features.strip_dotdot_segments_with_parameters": False,
+                # Of one HTTP/2 connection: else one that sends and resets thousands keeps all others waiting.
+                "http": {"max_requests_per_io_cycle": 1},
             },
         }
     ]
