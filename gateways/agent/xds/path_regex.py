@@ -27,6 +27,9 @@ _NO_SLASH = "%(?:[013-46-9a-fA-F][0-9a-fA-F]|2[0-9a-eA-E]|5[0-9abd-fABD-F])"
 _IGNORED = f"(?:{DOT}|{BLANK})*(?:{SEMICOLON}[^/?]*)?"
 """What some servers leave out at a segment's end: parameters, and on Windows dots and blanks."""
 _ANY_SLASH = f"{_IGNORED}{SLASH}+"
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+"""All that stands in a request's target: any other is refused."""
+_NOTHING = r"[^\x00-\x{10FFFF}]"
 _SHORTHAND = {r"\S": r"[^\s]", r"\W": r"[^\w]", r"\D": r"[^\d]", ".": r"[^\n]"}
 _ESCAPED = re.compile(r"\\[^A-Za-z0-9]")
 _ENCODED = re.compile("%[0-9a-fA-F]{2}")
@@ -92,7 +95,8 @@ def _permissive(atom: _Atom) -> str:
     if plain == "/":
         return f"(?:{_ANY_SLASH})"
     if plain is not None:
-        return _either(re.escape(plain), _encoded(plain, "(?:25)*"))
+        as_it_is = _NOTHING if plain == "?" else re.escape(plain)
+        return _either(as_it_is, _encoded(plain, "(?:25)*"))
     text = _without_question_mark(atom.text)
     found = _matched(atom.text)
     if found.issuperset(_HEX) and atom.is_repeated:
@@ -157,11 +161,19 @@ def _matched(text: str) -> frozenset[str]:
     return frozenset(one for one in f"/{_RESERVED}{_HEX}{_LETTERS}" if compiled.fullmatch(one))
 
 
+@lru_cache(maxsize=4096)
 def _without_question_mark(text: str) -> str:
+    """What the atom matches before a query begins."""
     if _ENCODED.fullmatch(text):
         return f"(?i:{text})"
     text = _SHORTHAND.get(text, text)
-    return f"{text[:-1]}?]" if text.startswith("[^") else text
+    if text.startswith("[^"):
+        return f"{text[:-1]}?]"
+    compiled = re2.compile(text, OPTIONS)
+    if not compiled.fullmatch("?"):
+        return text
+    others = [re.escape(one) for one in _VISIBLE if one != "?" and compiled.fullmatch(one)]
+    return f"[{''.join(others)}]" if others else _NOTHING
 
 
 def _either(*ways: str) -> str:
