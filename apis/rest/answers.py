@@ -14,6 +14,7 @@ from rest_framework import serializers as s
 
 from apis.assets.models import Asset
 from apis.deployment.status import ApiStatus
+from apis.failing import Failing
 from apis.models import ApiInstance, Route, RouteUpstream, TlsContext, Upstream
 from apis.rest.bodies import trusted_by_all
 from apis.rest.upstream_settings import SettingsShape
@@ -72,6 +73,12 @@ class StatusShape(s.Serializer[Any]):
 class StatusWord(s.CharField):
     def get_attribute(self, instance: ApiInstance) -> str:
         return _WORDS.get(self.context["statuses"][instance.pk].state, "inactive")
+
+
+class UpstreamFailing(s.CharField):
+    def get_attribute(self, instance: ApiInstance) -> str | None:
+        found: Failing | None = self.context["failing"].get(instance.pk)
+        return found.sentence if found else None
 
 
 class LastActive(Moment):
@@ -171,8 +178,9 @@ class IsPinned(s.BooleanField):
 class InstanceShape(s.Serializer[Any]):
     """The superset object that every client finds its fields in."""
 
-    # The context has by the API's id the `statuses`, the number of `contracts` by which somebody may call,
-    # in `active` when each was called last, and in `pinned` those that the caller pinned.
+    # The context has by the API's id the `statuses`, in `failing` what fails at its upstreams, the number of
+    # `contracts` by which somebody may call, in `active` when each was called last, and in `pinned` those
+    # that the caller pinned.
     audit = made(s.DictField, dates)
     masterOrganizationId = s.UUIDField(source="environment.organization.root_id")
     organizationId = s.UUIDField(source="environment.organization_id")
@@ -195,6 +203,11 @@ class InstanceShape(s.Serializer[Any]):
     technology = fixed(s.CharField, "flexGateway")
     status = StatusWord(help_text="active, inactive or unregistered.")
     configurationStatus = StatusShape(help_text="What the gateway's replicas acknowledged, in words.")
+    upstreamFailing = UpstreamFailing(
+        allow_null=True,
+        help_text="Ours: what fails at its upstreams, and of how many requests in five minutes; null where "
+        "none does. `configurationStatus` says nothing of it.",
+    )
     approvalMethod = s.CharField(allow_null=True, source="extra.approvalMethod")
     autodiscoveryInstanceName = s.CharField(source="autodiscovery_name")
     pinned = IsPinned(help_text="Whether the caller pinned it.")

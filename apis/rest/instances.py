@@ -192,6 +192,7 @@ def _context(request: Request, rows: list[ApiInstance]) -> dict[str, Any]:
     active = Contract.objects.order_by().in_force().filter(api__in=ids)
     return {
         "statuses": status.statuses_of(rows),
+        "failing": traffic.failing(ids),
         "active": traffic.last_active(ids),
         "pinned": pins.pinned_of(access.caller(request), ids),
         "contracts": dict(active.values_list("api").annotate(Count("pk"))),

@@ -173,7 +173,7 @@ class InstancePatch(StrictSerializer):
     also_known = (
         *("audit", "masterOrganizationId", "organizationId", "environmentId", "id", "groupId", "assetId"),
         *("productVersion", "order", "lastActiveDate", "isPublic", "stage", "status", "configurationStatus"),
-        *("autodiscoveryInstanceName", "pinned", "activeContractsCount", "spec"),
+        *("upstreamFailing", "autodiscoveryInstanceName", "pinned", "activeContractsCount", "spec"),
     )
 
     technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")

@@ -22,6 +22,7 @@ from gateways.protocol.messages import TrafficCount
 from tests.analytics.traffic import Shipper, count, sample
 from tests.apis.views.pages import make_place, make_saved_api
 from tests.factories import make_api, make_gateway, make_role, make_user
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,20 @@ def test_it_is_said_wherever_the_api_is_shown(page: Client, api: ApiInstance) ->
     ):
         assert SENTENCE in text(page, path), path
     assert ", upstream failing" in text(page, f"/apis/{api.pk}")
+
+
+def test_rest_says_it_beside_what_replicas_acknowledged(api: ApiInstance) -> None:
+    user = make_user()
+    make_role(user, api.environment.organization, "viewer")
+    rest = Rest(user, api.environment)
+    before = rest("GET", f"AM/{api.pk}").data
+
+    Shipper(api).ship(failed(api, 214))
+
+    after, listed = rest("GET", f"AM/{api.pk}").data, rest("GET", "AM").data["assets"][0]["apis"]
+    assert (before["upstreamFailing"], after["upstreamFailing"]) == (None, SENTENCE)
+    assert listed == [after]
+    assert after["configurationStatus"] == before["configurationStatus"]
 
 
 def test_the_overview_says_where_it_listens_and_not_where_it_would(page: Client) -> None:
