@@ -11,7 +11,7 @@ from apis.client_providers import filling
 from apis.desired import desired_of
 from apis.models import ApiInstance, TlsContext
 from apis.removed import Removed
-from apis.rules import permitted
+from apis.rules import permitted, sent_secrets
 from apis.rules.instances import check_free
 from apis.secret_groups import references
 from console import audit
@@ -76,7 +76,11 @@ def _needs(api: ApiInstance, environment: Environment) -> str:
     known = references.secrets(environment.pk, named)
     if missing := [name for name in named if tuple(name.split("/", 1)) not in known]:
         return f"Its policies mention {', '.join(missing)}, which {environment} lacks; make them there first."
-    if filling.any_asks(policies) and filling.of(environment.pk) is None:
+    provider = filling.of(environment.pk)
+    for name, config in policies:
+        if found := next(sent_secrets.astray(name, config, known, provider), None):
+            return str(found)
+    if filling.any_asks(policies) and provider is None:
         return f"Its policies ask for a client provider, and {environment} has none; choose one there first."
     return ""
 

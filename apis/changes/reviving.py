@@ -7,7 +7,7 @@ from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import export
 from apis.revisions.facts import policies
-from apis.rules import running
+from apis.rules import running, sent_secrets
 from apis.rules.problem import Problem
 from apis.secret_groups import references
 from policies import catalog
@@ -27,14 +27,17 @@ def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
         message = f"Shared secret {min(gone)}, which revision {revision} needs, was deleted."
         yield Problem("revision", message, "conflict")
         return
-    if filling.MARK in content.refers_to and filling.of(api.environment_id) is None:
+    provider = filling.of(api.environment_id) if filling.MARK in content.refers_to else None
+    if filling.MARK in content.refers_to and provider is None:
         message = f"Revision {revision} needs a client provider, and {api.environment} has none."
         yield Problem("revision", message, "conflict")
         return
     yield from running.taken(api, api.gateway, revision)
     for used in policies(content).values():
         try:
-            catalog.find(used.policy)
+            title = catalog.find(used.policy).title
+            for one in sent_secrets.astray(used.policy, used.config, known_secrets, provider):
+                yield Problem("revision", f"{title} of revision {revision}: {one}", "conflict")
         except catalog.UnknownPolicy as error:
             yield Problem(
                 "revision", f"Revision {revision} applies a policy that is gone: {error}", "conflict"

@@ -1,5 +1,6 @@
 """Every change of a secret group: made, renamed, deleted with what is in it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from apis.changes import secret_uses
 from apis.changes.tls_contexts import delete_tls_context
 from apis.rules.secret_names import name_faults
 from apis.secret_groups.models import Secret, SecretGroup
+from apis.secret_groups.sending import host_faults, read_hosts
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
@@ -20,14 +22,22 @@ MOST = 500
 
 
 def version_of(group: SecretGroup) -> str:
-    return version({"name": group.name, "downloadable": group.downloadable})
+    return version(_facts(group))
 
 
 @transaction.atomic
-def create_group(actor: User, environment: Environment, name: str, downloadable: bool = False) -> SecretGroup:
+def create_group(
+    actor: User,
+    environment: Environment,
+    name: str,
+    downloadable: bool = False,
+    sent_to: Sequence[str] = (),
+) -> SecretGroup:
+    """`sent_to` are the hosts that policies may send its shared secrets to; none: to any."""
     environment.organization.lock()
     environment.lock()
     group = SecretGroup(environment=environment, name=name.strip(), downloadable=downloadable)
+    group.sent_to = read_hosts(sent_to)
     group.created_by = group.changed_by = actor
     _check(group)
     if environment.secret_groups.count() >= MOST:
@@ -44,15 +54,20 @@ def edit_group(
     *,
     name: str | None = None,
     downloadable: bool | None = None,
+    sent_to: Sequence[str] | None = None,
     seen: str = "",
 ) -> SecretGroup:
-    """Its name stays while policies name secrets by it."""
+    """Its name stays while policies name secrets by it; no hosts are left out that they are sent to."""
+    secret_uses.lock_users(group.environment)
     lock_group(group)
     check_version(seen, version_of(group))
     before = _facts(group)
     was, group.name = group.name, group.name if name is None else name.strip()
     group.downloadable = group.downloadable if downloadable is None else downloadable
+    sent, group.sent_to = group.sent_to, group.sent_to if sent_to is None else read_hosts(sent_to)
     _check(group)
+    if group.sent_to != sent:
+        secret_uses.refuse_while_sent_elsewhere(group)
     if group.name != was:
         for secret in group.secrets.filter(kind=Secret.Kind.SHARED).without_content():
             secret.group.name = was
@@ -96,6 +111,8 @@ def record(
 
 
 def _check(group: SecretGroup) -> None:
+    if wrong := host_faults(group.sent_to):
+        raise ValidationError({"sent_to": wrong})
     faults = name_faults(group.name, "secret group")
     others = group.environment.secret_groups.filter(name=group.name).exclude(pk=group.pk)
     if not faults and others.exists():
@@ -106,4 +123,4 @@ def _check(group: SecretGroup) -> None:
 
 
 def _facts(group: SecretGroup) -> dict[str, Any]:
-    return {"name": group.name, "downloadable": group.downloadable}
+    return {"name": group.name, "downloadable": group.downloadable, "sent_to": group.sent_to}

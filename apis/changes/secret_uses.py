@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from django.urls import reverse
 
 from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping
+from apis.client_providers import filling
 from apis.client_providers.models import Chosen
 from apis.models import ApiInstance, PolicyBinding, TlsContext
+from apis.revisions.facts import policies
+from apis.rules import sent_secrets
 from apis.secret_groups import references
-from apis.secret_groups.models import Secret
+from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment
 from console.named import few
 from gateways.protocol.mentions import START
@@ -91,6 +95,35 @@ def refuse_while_named(secret: Secret, remedy: str) -> None:
     if secret.is_shared and (found := list(dict.fromkeys(use.of for use in of(secret, 8)))):
         message = f"{few(found)} mention {secret.reference}: {remedy}."
         raise ValidationError({"name": [ValidationError(message, code="conflict")]})
+
+
+def refuse_while_sent_elsewhere(group: SecretGroup) -> None:
+    """Of what sends a shared secret of the group to a host that it does not name."""
+    if found := list(dict.fromkeys(islice(_sent_elsewhere(group), 8))):
+        message = f"{few(found)}: name that host too, or change the policy first."
+        raise ValidationError({"sent_to": [ValidationError(message, code="conflict")]})
+
+
+def _sent_elsewhere(group: SecretGroup) -> Iterator[str]:
+    environment = group.environment
+    shared = group.secrets.filter(kind=Secret.Kind.SHARED).without_content()
+    known = {(group.name, one.name): one for one in shared}
+    for one in known.values():
+        one.group = group
+    provider = filling.of(environment.pk)
+    own = bindings(environment).select_related("api__asset")
+    saved = [(one.policy, one.config, f"{one.title} of {one.api}") for one in own]
+    saved += [(one.policy, one.config, f"automated policy {one}") for one in automated(environment)]
+    names = ["/".join(key) for key in known]
+    deployed = (
+        ApiInstance.objects.filter(environment=environment).deployed().select_related("asset", "revision")
+    )
+    for api in deployed.filter(revision__refers_to__overlap=names):
+        ran = policies(api.revision.content).values() if api.revision else ()
+        saved += [(one.policy, one.config, f"what is deployed of {api}") for one in ran]
+    for policy, config, whose in saved:
+        for found in sent_secrets.astray(policy, config, known, provider):
+            yield f"{whose} sends {'/'.join(references.key_of(found.text) or ())} to {found.host}"
 
 
 def lock_users(environment: Environment) -> None:

@@ -22,6 +22,7 @@ from apis.models import ApiInstance, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, canonical, name
 from apis.revisions import rows, store
 from apis.revisions.store import Deployed
+from apis.rules import sent_secrets
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -42,7 +43,9 @@ class Shared:
     @property
     def marks(self) -> dict[str, str]:
         """By how a revision refers to each: what is another one exactly where it says something else."""
-        found = {"/".join(key): _digest(one.content) for key, one in self.secrets.items()}
+        found = {
+            "/".join(key): _digest([one.content, one.group.sent_to]) for key, one in self.secrets.items()
+        }
         return found | ({filling.MARK: _digest(asdict(self.provider))} if self.provider else {})
 
 
@@ -105,8 +108,18 @@ def _valued(one: Document, mentioned: Shared) -> Document:
 def _put(policy: str, config: dict[str, Any], mentioned: Shared) -> dict[str, Any]:
     """The configuration with what it refers to; itself where it refers to nothing."""
     texts = [text for _, text in mentions.found(config)]
-    whole = references.put(config, references.valued(texts, mentioned.secrets)) if texts else config
+    whole = references.put(config, _known(policy, config, texts, mentioned)) if texts else config
     return filling.put(policy, whole, mentioned.provider)
+
+
+def _known(
+    policy: str, config: Mapping[str, Any], texts: Sequence[str], mentioned: Shared
+) -> Mapping[str, str]:
+    """What these mentions stand for, but for what would be sent to a host that its group does not name."""
+    found = references.valued(texts, mentioned.secrets)
+    for one in sent_secrets.astray(policy, config, mentioned.secrets, mentioned.provider):
+        found.pop(one.text, None)
+    return found
 
 
 def _shared(environment: UUID, named: set[str], held: Sequence[r.PolicyBinding]) -> Shared:

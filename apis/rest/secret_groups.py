@@ -30,7 +30,7 @@ class SecretGroupViews(SecretsViewSet):
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         place = secret_reach.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(GroupBody, request.data)
-        made = change.create_group(access.caller(request), place, body["name"], body["downloadable"])
+        made = change.create_group(access.caller(request), place, **body)
         return saved(made, f"Secret group {made} was created.", 201)
 
     def retrieve(

@@ -13,6 +13,7 @@ from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading import limits
 from apis.secret_groups.shared import LONGEST
 from console.rest.fields import OneOf, made
+from policies.fields.hosts import MOST_CHARACTERS
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -30,16 +31,28 @@ class FileUpload(s.Field[Any, Any, Any, Any]):
         return None
 
 
+def _hosts(**how: Any) -> s.ListField:
+    return s.ListField(
+        source="sent_to",
+        child=s.CharField(max_length=MOST_CHARACTERS),
+        help_text="Ours: the hosts that policies may send its shared secrets to, *.example.com for all below "
+        "it; [] for any.",
+        **how,
+    )
+
+
 class GroupBody(StrictSerializer):
     also_known = ("meta", "id")
     name = s.CharField(max_length=200)
     downloadable = s.BooleanField(required=False, default=False)
+    sentTo = _hosts(required=False, default=list)
 
 
 class GroupPatch(StrictSerializer):
     also_known = ("meta", "id")
     name = s.CharField(max_length=200, required=False)
     downloadable = s.BooleanField(required=False)
+    sentTo = _hosts(required=False)
 
 
 class Saved(s.Serializer[Any]):
@@ -58,6 +71,7 @@ class GroupShape(s.Serializer[SecretGroup]):
     meta = Meta(source="*")
     name = s.CharField()
     downloadable = s.BooleanField()
+    sentTo = _hosts()
 
 
 class SecretBody(StrictSerializer):

@@ -14,7 +14,8 @@ from pydantic import BaseModel, SecretStr
 from apis.client_providers import filling
 from apis.rules import config_messages
 from apis.rules.config_reading import reading
-from apis.secret_groups import references
+from apis.secret_groups import references, sending
+from apis.secret_groups.models import Secret
 from console.audit import HIDDEN
 from console.models import Environment
 from gateways.protocol import mentions
@@ -35,11 +36,14 @@ def checked(
     """
     config = filling.stripped(policy, config)
     mentioned = dict(mentions.found(config))
-    known = references.values(environment.pk, config) if mentioned else {}
+    shared = references.secrets(environment.pk, references.keys(config)) if mentioned else {}
+    known = references.valued(mentioned.values(), shared)
     if faults := _unknown(environment, mentioned, known):
         raise ValidationError(faults)
     whole = mentions.put(config, known) if known else config
     read = _with_provider(policy, whole, environment)
+    if faults := _astray(policy, _with_provider(policy, config, environment), shared):
+        raise ValidationError(faults)
     try:
         model = reading.read(policy, read, lambda: environment.organization.root_id).model
     except reading.Unsound as unsound:
@@ -89,6 +93,13 @@ def _unknown(
             continue
         found[_dotted(path)] = [words]
     return found
+
+
+def _astray(
+    policy: Policy[Any], config: Config, known: Mapping[references.Key, Secret]
+) -> dict[str, list[str]]:
+    """Of mentions of what would be sent to a host that its group does not name, by field."""
+    return {_dotted(one.path): [str(one)] for one in sending.astray(policy, config, known)}
 
 
 def _in_the_open(

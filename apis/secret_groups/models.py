@@ -43,6 +43,14 @@ class SecretGroup(models.Model):
     downloadable = models.BooleanField(
         default=False, help_text="Certificates in it may be downloaded; keys and secret values never are."
     )
+    sent_to = models.JSONField(
+        "hosts",
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="Hosts that policies may send its shared secrets to, *.example.com for those below; "
+        "none: to any.",
+    )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

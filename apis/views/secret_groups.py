@@ -43,6 +43,12 @@ class SecretGroupForm(BaseModel):
         title="Certificates may be downloaded",
         description="Those of its keystores and truststores, by who may manage secrets. Keys never.",
     )
+    sent_to: list[str] = Field(
+        [],
+        title="Hosts",
+        description="Policies may send its shared secrets to these alone: ldap.example.com, or "
+        "*.example.com for all below it. None: wherever a policy sends them.",
+    )
 
 
 SCHEMA = SecretGroupForm.model_json_schema()
@@ -76,8 +82,7 @@ def add(request: Request) -> HttpResponse:
     values, errors = schema_data.read(SCHEMA, request.POST, prefix=""), {}
     if request.method == "POST":
         try:
-            told = values.get("name", ""), bool(values.get("downloadable"))
-            made = change.create_group(request.user, environment, *told)
+            made = change.create_group(request.user, environment, **_told(values))
         except ValidationError as error:
             errors = messages_of(error)
         else:
@@ -88,18 +93,12 @@ def add(request: Request) -> HttpResponse:
 
 def edit(request: Request, pk: UUID) -> HttpResponse:
     group = secret_group_to_change(request, pk)
-    values: dict[str, Any] = {"name": group.name, "downloadable": group.downloadable}
+    values: dict[str, Any] = SecretGroupForm.model_validate(group, from_attributes=True).model_dump()
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         values = schema_data.read(SCHEMA, request.POST, prefix="")
         try:
-            change.edit_group(
-                request.user,
-                group,
-                name=values.get("name", ""),
-                downloadable=bool(values.get("downloadable")),
-                seen=request.POST.get("seen", ""),
-            )
+            change.edit_group(request.user, group, **_told(values), seen=request.POST.get("seen", ""))
         except ValidationError as error:
             errors = messages_of(error)
         except Changed:
@@ -121,6 +120,15 @@ def delete(request: Request, pk: UUID) -> HttpResponse:
         return redirect(group)
     messages.success(request, f"Deleted secret group {group}, with what was in it.")
     return redirect("secret_groups")
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    """What a form says, whatever it leaves out."""
+    return {
+        "name": values.get("name", ""),
+        "downloadable": bool(values.get("downloadable")),
+        "sent_to": values.get("sent_to", []),
+    }
 
 
 def _form(
