@@ -11,7 +11,7 @@ from apis.changes import automated_check
 from apis.rest.answers import dates
 from apis.rest.policy_serializers import ConditionBody, conditions_field, implementation
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import OneLine, TextOrNull, fixed, list_or_null, made
+from console.rest.fields import Limit, OneLine, TextOrNull, fixed, list_or_null, made
 from policies.policy import CATALOG_GROUP
 
 WHICH = "What is given must hold, nothing given is every API of the environment."
@@ -129,7 +129,7 @@ class AutomatedQuery(s.Serializer[Any]):
 
 class CoverageQuery(s.Serializer[Any]):
     covered = s.BooleanField(required=False, allow_null=True, default=None)
-    limit = s.IntegerField(default=100, min_value=1, max_value=1000)
+    limit = Limit(1000, default=100)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
 
 

@@ -14,7 +14,7 @@ from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_M
 from console.grants import Held
 from console.models import User
 from console.permissions import Permission
-from console.rest.fields import Moment, OneOf, TextOrNull, fixed, made
+from console.rest.fields import Limit, Moment, OneOf, TextOrNull, fixed, made
 from console.teams.models import Team
 
 MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
@@ -32,15 +32,10 @@ class PageQuery(s.Serializer[Any]):
     """Clients that copy or compare name no limit, and want all."""
 
     query = s.CharField(required=False, allow_blank=True, max_length=255, help_text="A part of the name.")
-    limit = s.IntegerField(
-        default=MOST_ROWS, min_value=1, help_text="More than 1,000 is taken as 1,000; without it, that many."
-    )
+    limit = Limit(MOST_ROWS)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
     sort = OneOf(["id", "name", "status", "createdDate"], default="id")
     ascending = s.BooleanField(default=True)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST_ROWS)
 
 
 class ContractQuery(PageQuery):

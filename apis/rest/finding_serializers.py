@@ -6,6 +6,8 @@ from rest_framework import serializers as s
 
 from apis.lint.codes import SEVERITIES
 from apis.muted_finding import MOST_REASON
+from apis.rest.serializers import MOST_ROWS
+from console.rest.fields import Limit
 
 
 class MutedShape(s.Serializer[Any]):
@@ -26,7 +28,7 @@ class FindingShape(s.Serializer[Any]):
 
 
 class PageQuery(s.Serializer[Any]):
-    limit = s.IntegerField(default=20, min_value=1, help_text="Of APIs; more than 100 is taken as 100.")
+    limit = Limit(MOST_ROWS, default=20)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
 
 

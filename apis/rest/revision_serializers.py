@@ -8,17 +8,12 @@ from apis.changes.review import MOST_COMMENT
 from apis.deployment.kept import KeptRevision
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Moment, made
+from console.rest.fields import Limit, Moment, made
 
 
 class PageQuery(s.Serializer[Any]):
-    limit = s.IntegerField(
-        default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
-    )
+    limit = Limit(MOST_ROWS, default=20)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST_ROWS)
 
 
 class CompareQuery(s.Serializer[Any]):

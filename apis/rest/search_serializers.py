@@ -12,7 +12,7 @@ from apis.models import ApiInstance
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import MOST_TOLD
 from console.models import Environment
-from console.rest.fields import OneOf
+from console.rest.fields import Limit, OneOf
 from console.words import MOST_CHARACTERS
 from gateways import lookup
 from gateways.protocol.faults import did_you_mean
@@ -67,15 +67,10 @@ class ListQuery(SearchFields):
     assetVersion = s.CharField(required=False)
     productVersion = s.CharField(required=False)
     instanceLabel = s.CharField(required=False)
-    limit = s.IntegerField(
-        default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
-    )
+    limit = Limit(MOST_ROWS, default=20)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
     sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
     ascending = s.BooleanField(default=False)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST_ROWS)
 
     def validate_filters(self, asked: str) -> set[str]:
         names = {name.strip() for name in asked.split(",")}

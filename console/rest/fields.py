@@ -8,6 +8,7 @@ from rest_framework.serializers import (
     ChoiceField,
     DateTimeField,
     Field,
+    IntegerField,
     ListSerializer,
     Serializer,
 )
@@ -40,6 +41,20 @@ def made(kind: type[F], how: Callable[[Any], Any], **options: Any) -> F:
 def fixed(kind: type[F], value: Any, **options: Any) -> F:
     """A field of this kind that says the same in every answer."""
     return made(kind, lambda row: value, **options)
+
+
+class Limit(IntegerField):
+    """How many rows of a list are asked for: none at all, for who wants to know how many there are; more than
+    `most` is taken as `most`.
+    """
+
+    def __init__(self, most: int, **options: Any) -> None:
+        self.most = most
+        told = f"More than {most:,} is taken as {most:,}; 0 asks for the total alone."
+        super().__init__(min_value=0, help_text=told, **{"default": most, **options})
+
+    def to_internal_value(self, data: Any) -> int:
+        return min(super().to_internal_value(data), self.most)
 
 
 class TextOrNull(CharField):

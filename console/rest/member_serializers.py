@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from console.rest.fields import Limit
+
 MOST = 1000
 
 
@@ -13,13 +15,8 @@ class MembersQuery(s.Serializer[Any]):
     search = s.CharField(
         required=False, allow_blank=True, max_length=255, help_text="A part of a name or of the address."
     )
-    limit = s.IntegerField(
-        default=MOST, min_value=1, help_text="More than 1,000 is taken as 1,000; without it, that many."
-    )
+    limit = Limit(MOST)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST)
 
 
 class PersonShape(s.Serializer[Any]):

@@ -4,17 +4,14 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from console.rest.fields import Moment
+from console.rest.fields import Limit, Moment
 
 MOST = 1000
 
 
 class PageQuery(s.Serializer[Any]):
-    limit = s.IntegerField(default=MOST, min_value=1, help_text="More than 1,000 is taken as 1,000.")
+    limit = Limit(MOST)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST)
 
 
 class TokenUserShape(s.Serializer[Any]):

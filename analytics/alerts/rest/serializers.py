@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 
 from analytics.alerts.models import Alert
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Moment, OneOf
+from console.rest.fields import Limit, Moment, OneOf
 
 LEGACY_TYPES = {
     "api-request-count": Alert.Type.REQUESTS,
@@ -50,7 +50,7 @@ TYPES = [(name, name) for name in LEGACY_TYPES]
 RECIPIENTS = [(name, name) for name in ("email", "user")]
 NOTIFIED = [(name, name) for name in ("email", "user", "destination")]
 BASIC = [("basic", "basic")]
-MOST = 20
+MOST, MOST_ROWS = 20, 100
 
 
 def few(child: s.Serializer[Any], most: int, **options: Any) -> s.ListSerializer[Any]:
@@ -248,7 +248,7 @@ class AlertShape(s.Serializer[Any]):
 
 
 class AlertPageQuery(s.Serializer[Any]):
-    limit = s.IntegerField(min_value=0, default=100, help_text="100 at most; more is taken for 100.")
+    limit = Limit(MOST_ROWS)
     offset = s.IntegerField(min_value=0, max_value=2**31, default=0)
     sort = OneOf(["id", "name", "severity", "type", "createdAt", "lastModified"], default="id")
     ascending = s.BooleanField(default=True)

@@ -53,6 +53,18 @@ def test_a_limit_over_the_most_is_the_most_and_said(rest: Rest, environment: Env
     assert (answer.data["total"], answer.data["limit"], answer.data["offset"]) == (1, 100, 0)
 
 
+@pytest.mark.parametrize(("path", "rows"), [("AM", "assets"), ("AMX/apis", "instances")])
+def test_a_limit_of_0_asks_how_many_there_are(
+    rest: Rest, environment: Environment, path: str, rows: str
+) -> None:
+    make_api(make_gateway(environment))
+
+    answer = rest("GET", f"{path}?limit=0")
+
+    assert answer.status_code == 200
+    assert (answer.data["total"], answer.data["limit"], answer.data[rows]) == (1, 0, [])
+
+
 @pytest.mark.parametrize("version", ["9.9.9", "2.0.0", "1.99.0", "latest", "1.4", "1.4.0.0", "-1.4.0"])
 def test_a_version_that_does_not_exist_is_refused(rest: Rest, environment: Environment, version: str) -> None:
     api = make_api(make_gateway(environment))

@@ -137,7 +137,7 @@ def test_a_bug_is_told_in_json_to_programs_and_on_a_page_to_people(rest: Rest) -
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("limit=0", 'limit: Ensure this value is greater than or equal to 1, not "0".'),
+        ("limit=-1", 'limit: Ensure this value is greater than or equal to 0, not "-1".'),
         ("limit=ten", 'limit: A valid integer is required, not "ten".'),
         ("ascending=up", 'ascending: Must be a valid boolean, not "up".'),
         ("sort=size", 'sort: "size" is none of id, name, createdDate, updatedDate.'),
