@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import Func, QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 
 from analytics.alerts import permission, rules, wording
 from analytics.alerts.form_schema import COMPARED, PRESETS, schema
@@ -21,7 +22,7 @@ from console.numbers import numbers
 
 Type, About = Alert.Type, Alert.About
 OFFERED = 100
-"""Of APIs and tags, which can be typed as well."""
+"""Of tags, which can be typed as well."""
 _PLAIN = ("name", "type", "severity", "about", "operator", "subject", "message", "tag")
 _NUMBERS = ("threshold", "window_minutes", "periods", "percentile", "slower_ms")
 
@@ -118,11 +119,11 @@ class AlertForm:
         }
 
     def _finished(self, field: Field) -> Field:
-        """With what can be chosen in an environment of thousands: some of it, the rest is typed."""
+        """With what can be chosen among thousands: APIs as they are typed, some of the tags."""
         if field.name == "api":
-            rows = self.choices.select_related("asset")[:OFFERED]
-            choices = [_suggested(searched.suggestion(one)) for one in rows]
-            return replace(field, kind="suggested", choices=tuple(choices))
+            address = reverse("alert_apis", args=[self.alert.pk]) if self.alert else reverse("alert_new_apis")
+            searching = {**field.attributes, **searched.attributes(address)}
+            return replace(field, kind="suggested", attributes=searching)
         if field.name == "tag":
             rows_of_tags = ApiInstance.objects.filter(environment=self.environment)
             tags = rows_of_tags.annotate(one=Func("tags", function="unnest")).order_by("one")

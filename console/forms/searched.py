@@ -27,6 +27,17 @@ class SearchedInput(forms.TextInput):
         self.address, self.alongside = address, tuple(alongside)
 
 
+def attributes(address: str) -> dict[str, Any]:
+    """Of a control that is no form field of Django's: its suggestions are what the address answers."""
+    return {
+        "hx-get": address,
+        "hx-trigger": "focus once, input changed delay:200ms",
+        "hx-target": "next datalist",
+        "hx-sync": "this:replace",
+        "maxlength": LONGEST,
+    }
+
+
 def suggestion(api: Any) -> str:
     label = f" · {api.label}" if api.label else ""
     return f"{api.asset.name}{label} ({api.pk})"

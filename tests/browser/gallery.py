@@ -59,7 +59,7 @@ CASES = Path(catalog.__file__).parent
 SILENT = {
     "healthz",  # plain JSON, for load balancers
     "schema",  # a document to download
-    "apis_to_choose",  # what a field suggests, shown inside of it
+    *("apis_to_choose", "alert_apis", "alert_new_apis"),  # what a field suggests, shown inside of it
     "gateway_name",  # the answer of a field's check, shown inside gateway_add
     *("api_export", "private_ca_certificate"),  # files
     "api_file",

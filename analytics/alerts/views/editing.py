@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from analytics.alerts import change, forms, permission, rules, wanted, wording
 from analytics.alerts.access import alert_of, alert_to_change, environment_to_manage
@@ -46,6 +46,25 @@ def preview_new(request: Request) -> HttpResponse:
 def preview_of(request: Request, pk: int) -> HttpResponse:
     alert = alert_to_change(request, pk)
     return _preview(request, alert.environment, alert)
+
+
+@require_GET
+def apis_new(request: Request) -> HttpResponse:
+    return _apis(request, environment_to_manage(request), None)
+
+
+@require_GET
+def apis_of(request: Request, pk: int) -> HttpResponse:
+    alert = alert_to_change(request, pk)
+    return _apis(request, alert.environment, alert)
+
+
+def _apis(request: Request, environment: Environment, alert: Alert | None) -> HttpResponse:
+    """What is suggested for it to be about, as one types."""
+    found = form_of(request.user, environment, alert).choices
+    rows = searched.suggested(found, request.GET.get("api", ""))
+    choices = [(searched.suggestion(one), one.asset.api_version) for one in rows]
+    return render(request, "components/_suggested_apis.html", {"choices": choices})
 
 
 def _form(request: Request, environment: Environment, alert: Alert | None) -> HttpResponse:

@@ -59,7 +59,7 @@ def apis(request: Request) -> HttpResponse:
     typed = request.GET.get("api", "")
     rows = searched.suggested(found, typed) if found is not None else []
     choices = [(searched.suggestion(one), where(one.environment)) for one in rows]
-    return render(request, "console/administration/_apis_to_choose.html", {"choices": choices})
+    return render(request, "components/_suggested_apis.html", {"choices": choices})
 
 
 def user(request: Request, pk: object) -> HttpResponse:

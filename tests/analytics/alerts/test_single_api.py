@@ -1,5 +1,6 @@
 """Who holds Manage alerts for one API: alerts about just that one, by page and by REST, and no others."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,8 @@ from console.models import Role, User
 from console.notices.models import Notice
 from console.permissions import Permission
 from console.roles.models import CustomRole
-from tests.factories import make_alert, make_api, make_gateway, make_user
+from tests.apis.views.pages import text
+from tests.factories import make_actor, make_alert, make_api, make_gateway, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,25 @@ def test_by_page_from_adding_to_deleting(user: User, mine: ApiInstance) -> None:
     assert Notice.objects.filter(user=user, subject__startswith="[Test]").exists()
     assert client.post(f"{page}/delete").status_code == 302
     assert not Alert.objects.exists()
+
+
+def test_only_theirs_are_suggested_as_one_types(user: User, mine: ApiInstance, other: ApiInstance) -> None:
+    alert = make_alert(api=mine)
+    told = re.compile(r'<option value="[^"]*\((\d+)\)">')
+
+    def suggested(who: User, page: str, typed: str) -> list[str]:
+        form = text(browser(who).get(f"/alerts/{page}"))
+        [address] = re.findall(r'hx-get="(/alerts/[^"]*/apis)"', form)
+        assert not told.findall(form)
+        return told.findall(text(browser(who).get(address, {"api": typed})))
+
+    everybody = make_actor()
+
+    assert set(suggested(everybody, "new", "")) == {str(mine.pk), str(other.pk)}
+    assert suggested(everybody, "new", str(other.pk)) == [str(other.pk)]
+    assert suggested(everybody, f"{alert.pk}/edit", other.asset.name) == [str(other.pk)]
+    for page in ("new", f"{alert.pk}/edit"):
+        assert suggested(user, page, "") == [str(mine.pk)]
 
 
 def test_by_rest_from_adding_to_deleting(user: User, mine: ApiInstance) -> None:
