@@ -28,7 +28,7 @@ def require_everything(user: User) -> None:
 
 @transaction.atomic
 def save(actor: User, facts: Mapping[str, Any], password: str | None, *, seen: str = "") -> MailServer:
-    """`password` is None to keep the one that is there. Audited.
+    """`password` is None to keep the one that is there; without a user there is none. Audited.
 
     Raises Changed where it is not as it was `seen`, PermissionDenied, and ValidationError by field.
     """
@@ -43,7 +43,11 @@ def save(actor: User, facts: Mapping[str, Any], password: str | None, *, seen: s
     is_elsewhere = leads_elsewhere([_address(row.host, row.port)], [_address(facts["host"], facts["port"])])
     for name in FIELDS:
         setattr(row, name, facts[name])
-    if password is not None:
+    if not facts["username"]:
+        if password:
+            raise ValidationError({"username": "Write whose password it is, or no password."})
+        row.secret = ""
+    elif password is not None:
         row.secret = password
     elif row.secret and (is_elsewhere or is_another_user):
         raise ValidationError({"password": ANEW if is_elsewhere else "Enter the password of this user."})

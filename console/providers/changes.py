@@ -35,17 +35,15 @@ MOST_GROUP_ROLES = 500
 
 
 @transaction.atomic
-def save(actor: User, provider: IdentityProvider, secret: str = "") -> None:
+def save(actor: User, provider: IdentityProvider, secret: str = "", *, removes_secret: bool = False) -> None:
     """A new one, or what was changed of one. An empty secret leaves the stored one as it is, and is refused
-    where the address leads elsewhere.
+    where the address leads elsewhere; `removes_secret` makes a public client of it.
     """
     require_administrator(actor, provider.organization)
     before = IdentityProvider.objects.select_for_update(of=("self",)).filter(pk=provider.pk).first()
-    _check(actor, provider, before, secret)
-    if secret:
-        provider.client_secret = secret
-    elif before is not None:
-        provider.client_secret = before.client_secret
+    stored = before.client_secret if before and not removes_secret else None
+    _check(actor, provider, before, is_kept=bool(stored and not secret))
+    provider.client_secret = secret or stored
     provider.full_clean()
     provider.save()
     if before is not None and before.is_enabled and not provider.is_enabled:
@@ -141,10 +139,12 @@ def remove_group_team(actor: User, given: GroupTeam) -> None:
     given.delete()
 
 
-def _check(actor: User, provider: IdentityProvider, before: IdentityProvider | None, secret: str) -> None:
+def _check(
+    actor: User, provider: IdentityProvider, before: IdentityProvider | None, *, is_kept: bool
+) -> None:
+    """`is_kept`: the secret that is stored goes on."""
     faults: dict[str, list[str]] = {}
-    stored = before.discovery_url if before and before.client_secret and not secret else ""
-    if stored and leads_elsewhere([stored], [provider.discovery_url]):
+    if before and is_kept and leads_elsewhere([before.discovery_url], [provider.discovery_url]):
         faults["secret"] = [ANEW]
     if fault := fetching.fault_of(provider.discovery_url):
         faults["discovery_url"] = [fault]

@@ -29,6 +29,12 @@ class ProviderForm(VersionedForm):
         help_text="It is stored encrypted and shown to nobody. A public client has none.",
     )
 
+    removes_secret = forms.BooleanField(
+        label="Remove the stored secret",
+        required=False,
+        help_text="The console is a public client then: who it is, the provider does not ask.",
+    )
+
     class Meta:
         model = IdentityProvider
         fields = ("organization", *changes.FIELDS)
@@ -36,12 +42,14 @@ class ProviderForm(VersionedForm):
             "discovery_url": forms.TextInput(attrs={"placeholder": "https://login.example.com/realms/acme"})
         }
 
-    field_order = ("name", "organization", "slug", "discovery_url", "client_id", "secret")
+    field_order = ("name", "organization", "slug", "discovery_url", "client_id", "secret", "removes_secret")
 
     def __init__(self, user: User, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         role: Any = self.fields["default_role"]
         role.choices = [("", "None"), *Role.Name.choices]
+        if not self.instance.client_secret:
+            del self.fields["removes_secret"]
         if not user.reaches_everything:
             del self.fields["is_listed"]
         if self.instance._state.adding:
@@ -50,6 +58,12 @@ class ProviderForm(VersionedForm):
         del self.fields["organization"]
         if self.instance.client_secret:
             self.fields["secret"].help_text = STAYS
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if given.get("secret") and given.get("removes_secret"):
+            self.add_error("secret", "Leave it empty to remove the stored one, or write another one.")
+        return given
 
 
 class GroupForm(WholeRoleForm):

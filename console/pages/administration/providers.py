@@ -119,7 +119,9 @@ def remove_group_team(request: Request, pk: object, group_team: int) -> HttpResp
 def _saved(request: Request, form: ProviderForm) -> bool:
     """Looked at and saved in one: nobody's change in between is overwritten unseen."""
     if form.is_valid():
-        attempt(form, lambda: changes.save(request.user, form.instance, form.cleaned_data["secret"]))
+        secret, removes = form.cleaned_data["secret"], form.cleaned_data.get("removes_secret", False)
+        save = partial(changes.save, request.user, form.instance, secret, removes_secret=removes)
+        attempt(form, save)
         return not form.errors
     return False
 

@@ -48,7 +48,8 @@ class MailForm(forms.Form):
     def __init__(self, *args: Any, has_password: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if has_password:
-            self.fields["password"].help_text = "There is one, which is not shown. Left empty, it stays."
+            kept = "There is one, which is not shown. Left empty, it stays; without a username it goes."
+            self.fields["password"].help_text = kept
 
     def facts(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("host", "port", "security", "username", "sender")}

@@ -128,6 +128,8 @@ def test_the_password_of_mail_is_never_shown_and_not_sent_elsewhere(root: Client
         assert (moved.status_code, "Write it anew" in text(moved)) == (422, True)
     other = root.post("/administration/mail", {**sent, "username": "eve", "password": ""})
     assert (other.status_code, "the password of this user" in text(other)) == (422, True)
+    nobodys = root.post("/administration/mail", {**sent, "username": ""})
+    assert (nobodys.status_code, "whose password it is" in text(nobodys)) == (422, True)
     security = {**sent, "security": "tls", "password": ""}
     assert root.post("/administration/mail", security).status_code == 302
     row = MailServer.objects.get()

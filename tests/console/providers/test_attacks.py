@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from console.factors.models import LoginRule
-from console.models import Environment, User
+from console.models import AuditEntry, Environment, User
 from console.providers import oidc
 from console.providers.models import Identity, IdentityProvider
 from tests.console.providers.conftest import GRACE, enter, make_browser, make_provider, sent_back
@@ -341,6 +341,22 @@ def test_a_stored_secret_goes_to_no_other_address(
     assert admin.post(provider.get_absolute_url(), there).status_code == 302
     provider.refresh_from_db()
     assert provider.client_secret == "new"
+
+
+def test_a_stored_secret_is_removed(provider: IdentityProvider, acme: Provider, admin: Client) -> None:
+    address = provider.get_absolute_url()
+    form = {"name": "Acme ID", "slug": provider.slug, "client_id": CLIENT_ID, "scopes": "openid"}
+    form |= {"discovery_url": acme.issuer, "removes_secret": "on"}
+
+    refused = admin.post(address, form | {"secret": "another"})
+
+    assert (refused.status_code, "or write another one" in refused.content.decode()) == (422, True)
+    assert admin.post(address, form | {"discovery_url": "https://other.test"}).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.discovery_url, provider.client_secret) == ("https://other.test", None)
+    assert b"Remove the stored secret" not in admin.get(address).content
+    entry = AuditEntry.objects.filter(action=AuditEntry.Action.UPDATE).latest("pk")
+    assert entry.diff["client_secret"] == ["•••••• (old)", ""]
 
 
 def test_a_provider_that_answers_without_end_is_left(acme: Provider, provider: IdentityProvider) -> None:
