@@ -14,19 +14,12 @@ class AlertedApi(NamedTuple):
     gateway: UUID | None
     is_deployed: bool
     tags: list[str]
-    asset: str
-    label: str
-
-    @property
-    def key(self) -> str:
-        return f"api:{self.pk}"
-
-    @property
-    def name(self) -> str:
-        return f"{self.asset} ({self.label})" if self.label else self.asset
+    key: str
+    name: str
 
 
 Apis = Mapping[int, AlertedApi]
+"""By id, in their order."""
 
 
 class Covered:
@@ -36,7 +29,10 @@ class Covered:
         environments = {alert.environment_id for alert in alerts}
         found = ApiInstance.objects.filter(environment__in=environments).order_by("pk")
         columns = ("pk", "environment", "gateway", "is_deployed", "tags", "asset__name", "label")
-        self.all = {row[0]: AlertedApi(*row) for row in found.values_list(*columns)}
+        self.all = {
+            pk: AlertedApi(pk, environment, gateway, is_deployed, tags, f"api:{pk}", _name(asset, label))
+            for pk, environment, gateway, is_deployed, tags, asset, label in found.values_list(*columns)
+        }
         self._known: dict[tuple[object, ...], Apis] = {}
 
     def of(self, alert: Alert) -> Apis:
@@ -57,3 +53,7 @@ class Covered:
         if alert.about == Alert.About.GATEWAY:
             return {one.pk: one for one in here if one.gateway == alert.gateway_id}
         return {one.pk: one for one in here}
+
+
+def _name(asset: str, label: str) -> str:
+    return f"{asset} ({label})" if label else asset

@@ -1,11 +1,12 @@
 """Whether the conditions of alerts hold, for what was measured: no database, no clock."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import eq, ge, gt, le, lt
+from typing import Any, NamedTuple
 
-from analytics.alerts.covered import Apis
+from analytics.alerts.covered import AlertedApi, Apis
 from analytics.alerts.kinds import kind_of
 from analytics.alerts.measures import ERRORS, REQUESTS, Parts
 from analytics.alerts.models import Alert
@@ -15,8 +16,7 @@ TOGETHER = "together"
 _HOLDS = {"above": gt, "at-least": ge, "equal": eq, "at-most": le, "below": lt}
 
 
-@dataclass(frozen=True)
-class Breach:
+class Breach(NamedTuple):
     """For whom a condition holds, and with which value."""
 
     key: str
@@ -38,17 +38,22 @@ class Values:
     """
 
     def __init__(self) -> None:
-        self._each: dict[tuple[object, ...], dict[int, float | None]] = {}
+        self._one: dict[tuple[object, ...], dict[int, float | None]] = {}
+        self._each: dict[tuple[object, ...], list[tuple[AlertedApi, float]]] = {}
         self._whole: dict[tuple[int, int], Parts] = {}
 
-    def each(self, alert: Alert, seen: Mapping[int, Parts], apis: Apis) -> Iterator[tuple[int, float | None]]:
-        """Of each API that was seen and that it is about."""
+    def each(self, alert: Alert, seen: Mapping[int, Parts], apis: Apis) -> list[tuple[AlertedApi, float]]:
+        """Of each API that was seen and that it is about, where it has one; in the order of the APIs."""
         asks = alert.type, alert.percentile, alert.slower_ms, *alert.codes, "of", *alert.policies
-        known = self._each.setdefault((id(seen), *asks), {})
-        for pk in _both(apis, seen):
-            if pk not in known:
-                known[pk] = value_of(alert, seen[pk])
-            yield pk, known[pk]
+        key = id(seen), id(apis), *asks
+        if key not in self._each:
+            known = self._one.setdefault((id(seen), *asks), {})
+            for pk in _both(apis, seen):
+                if pk not in known:
+                    known[pk] = value_of(alert, seen[pk])
+            found = ((apis[pk], known[pk]) for pk in _both(apis, seen))
+            self._each[key] = [(api, value) for api, value in found if value is not None]
+        return self._each[key]
 
     def whole(self, seen: Mapping[int, Parts], apis: Apis) -> Parts:
         """What was seen of these APIs, added up."""
@@ -78,7 +83,7 @@ def judge(alert: Alert, apis: Apis, found: Measured) -> Look:
     is_known = alert.state != Alert.State.PENDING or bool(
         any(api in apis for api in found.seen) or not found.called.isdisjoint(apis)
     )
-    return Look(tuple(_each(alert, apis, found)), is_known)
+    return Look(_each(alert, apis, found), is_known)
 
 
 def needs_called(alert: Alert) -> bool:
@@ -102,11 +107,15 @@ def value_of(alert: Alert, parts: Parts) -> float | None:
 
 
 def holds(alert: Alert, value: float | None) -> bool:
-    if value is None:
-        return False
+    return value is not None and _condition(alert)(value)
+
+
+def _condition(alert: Alert) -> Callable[[float], bool]:
+    compared: Callable[[Any, Any], bool] = _HOLDS[alert.operator]
+    threshold = alert.threshold
     if alert.type == Alert.Type.SILENT:
-        return value == 0
-    return bool(_HOLDS[alert.operator](value, alert.threshold))
+        compared, threshold = eq, 0
+    return lambda value: compared(value, threshold)
 
 
 def _count(alert: Alert, parts: Parts) -> int:
@@ -128,23 +137,23 @@ def added(parts: Iterable[Parts]) -> Parts:
     return whole
 
 
-def _each(alert: Alert, apis: Apis, found: Measured) -> Iterator[Breach]:
-    for pk, value in found.values.each(alert, found.seen, apis):
-        if holds(alert, value):
-            yield Breach(apis[pk].key, apis[pk].name, value)
-    at_rest = kind_of(alert).at_rest
+def _each(alert: Alert, apis: Apis, found: Measured) -> tuple[Breach, ...]:
+    holds_for, at_rest = _condition(alert), kind_of(alert).at_rest
+    breaches = [
+        Breach(api.key, api.name, value)
+        for api, value in found.values.each(alert, found.seen, apis)
+        if holds_for(value)
+    ]
     if holds(alert, at_rest):
         # One that was taken off is not silent: somebody wanted it so.
-        quiet = (pk for pk in found.called if pk in apis and pk not in found.seen)
-        for one in (apis[pk] for pk in quiet if apis[pk].is_deployed):
-            yield Breach(one.key, one.name, at_rest)
+        quiet = (apis[pk] for pk in apis if pk in found.called and pk not in found.seen)
+        breaches += [Breach(one.key, one.name, at_rest) for one in quiet if one.is_deployed]
+    return tuple(breaches)
 
 
 def _both(apis: Apis, seen: Mapping[int, Parts]) -> list[int]:
-    """Walks over the fewer."""
-    if len(apis) < len(seen):
-        return [pk for pk in apis if pk in seen]
-    return [pk for pk in seen if pk in apis]
+    """In the order of the APIs, whatever that of what was seen: the first of too many are always the same."""
+    return [pk for pk in apis if pk in seen]
 
 
 def _all(alert: Alert) -> str:

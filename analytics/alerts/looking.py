@@ -15,6 +15,7 @@ from analytics.alerts.models import Alert
 Type = Alert.Type
 COUNTED = (Type.REQUESTS, Type.ERRORS, Type.SILENT)
 TIMED = (Type.TIME, Type.PERCENTILE, Type.SLOW)
+LABELLED = (Type.CODES, Type.VIOLATIONS)
 _TIERS = ((0, 5), (5, 15), (15, 60), (60, 10**6))
 """Minutes."""
 Looks = dict[int, Look]
@@ -37,34 +38,33 @@ def looks(alerts: Sequence[Alert], at: datetime, covered: Covered | None = None)
 
 
 def _traffic(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
-    ways: tuple[tuple[Sequence[str], Callable[[list[int], list[Alert]], Seen]], ...] = (
-        (COUNTED, lambda apis, some: measures.counts(apis, _windows(some), at)),
-        (TIMED, lambda apis, some: measures.latencies(apis, _windows(some), at)),
-        (
-            (Type.CODES,),
-            lambda apis, some: measures.measured(
-                measures.STATUSES,
-                apis,
-                _windows(some),
-                at,
-                sorted({code for one in some for code in one.codes}),
-            ),
-        ),
-        (
-            (Type.VIOLATIONS,),
-            lambda apis, some: measures.measured(measures.POLICIES, apis, _windows(some), at),
-        ),
-    )
     found: list[tuple[Alert, Apis, Mapping[int, measures.Parts]]] = []
-    for types, ask in ways:
+    for types, ask in ((COUNTED, _counts), (TIMED, _latencies), (LABELLED, _labelled)):
         for some, apis in _alike([alert for alert in alerts if alert.type in types], covered):
-            seen = ask(sorted(apis), some)
-            found += [(alert, covered.of(alert), seen[alert.window_minutes]) for alert in some]
+            seen_by = ask(sorted(apis), some, at)
+            found += [(alert, covered.of(alert), seen_by[alert.type][alert.window_minutes]) for alert in some]
     called = _called(found, at)
     values = judging.Values()
     return {
         alert.pk: judging.judge(alert, apis, Measured(seen, called, values)) for alert, apis, seen in found
     }
+
+
+def _counts(apis: list[int], alerts: Sequence[Alert], at: datetime) -> Mapping[str, Seen]:
+    seen = measures.counts(apis, _windows(alerts), at)
+    return dict.fromkeys(COUNTED, seen)
+
+
+def _latencies(apis: list[int], alerts: Sequence[Alert], at: datetime) -> Mapping[str, Seen]:
+    seen = measures.latencies(apis, _windows(alerts), at)
+    return dict.fromkeys(TIMED, seen)
+
+
+def _labelled(apis: list[int], alerts: Sequence[Alert], at: datetime) -> Mapping[str, Seen]:
+    """By one statement: their rows are the widest that there are, and to read them is what takes long."""
+    codes = sorted({code for alert in alerts if alert.type == Type.CODES for code in alert.codes})
+    statuses, policies = measures.labelled(apis, _windows(alerts), at, codes)
+    return {Type.CODES: statuses, Type.VIOLATIONS: policies}
 
 
 def _alike(alerts: Sequence[Alert], covered: Covered) -> list[tuple[list[Alert], set[int]]]:

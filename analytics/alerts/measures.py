@@ -32,43 +32,54 @@ Seen = dict[int, dict[int, Parts]]
 
 @dataclass(frozen=True)
 class Figure:
-    """How parts are counted: `label` and `value` are SQL, over the columns of the family and of `join`."""
+    """What is added up, by which labels: in SQL, over the columns of the family."""
 
     family: Family
-    label: str
-    value: str
-    join: str = ""
+    values: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     where: str = "true"
 
 
-_REQUESTS = Figure(COUNTS, f"'{REQUESTS}'", "requests")
-_ERRORS = Figure(COUNTS, f"'{ERRORS}'", "errors", where="errors > 0")
-STATUSES = Figure(TRAFFIC, "status", "requests", where="status = ANY(%(labels)s)")
-POLICIES = Figure(TRAFFIC, "policy", "requests", where="policy <> ''")
+_COUNTS = Figure(COUNTS, ("requests", "errors"))
+_IS_ASKED = "status = ANY(%(statuses)s)"
+_LABELS = Figure(
+    TRAFFIC,
+    ("requests",),
+    (f"CASE WHEN {_IS_ASKED} THEN status END", "policy"),
+    where=f"({_IS_ASKED} OR policy <> '')",
+)
 
 
 def counts(apis: Iterable[int], windows: Iterable[int], at: datetime) -> Seen:
-    """Requests, and those of them that were answered with 400 or above, or cut."""
-    ids, minutes = list(apis), set(windows)
-    whole = measured(_REQUESTS, ids, minutes, at)
-    for window, found in measured(_ERRORS, ids, minutes, at).items():
-        for api, parts in found.items():
-            whole[window][api] = {**whole[window].get(api, {}), **parts}
-    return whole
-
-
-def measured(
-    figure: Figure, apis: Iterable[int], windows: Iterable[int], at: datetime, labels: Sequence[Any] = ()
-) -> Seen:
-    """Of the windows that end at `at`, a full minute."""
+    """Requests, and those of them that were answered with 400 or above, or cut, in the windows that end at
+    `at`, a full minute.
+    """
     ids, minutes = list(apis), sorted(set(windows))
-    seen: Seen = {window: defaultdict(dict) for window in minutes}
+    seen: Seen = {window: {} for window in minutes}
     for together in _together(minutes) if ids else ():
-        for api, label, *values in _ask(figure, ids, together, at, labels):
-            for window, value in zip(together, values, strict=True):
-                if value:
-                    seen[window][api][label] = int(value)  # type: ignore[index]
+        for api, *sums in _ask(_COUNTS, ids, together, at):
+            of_requests, of_errors = sums[: len(together)], sums[len(together) :]
+            for window, requests, errors in zip(together, of_requests, of_errors, strict=True):
+                if requests:
+                    seen[window][api] = {REQUESTS: int(requests), ERRORS: int(errors)}
     return seen
+
+
+def labelled(
+    apis: Iterable[int], windows: Iterable[int], at: datetime, statuses: Sequence[int]
+) -> tuple[Seen, Seen]:
+    """Requests answered with one of these statuses, by it; and those that a policy refused, by that."""
+    ids, minutes = list(apis), sorted(set(windows))
+    by_status: Seen = {window: {} for window in minutes}
+    by_policy: Seen = {window: {} for window in minutes}
+    for together in _together(minutes) if ids else ():
+        for api, status, policy, *sums in _ask(_LABELS, ids, together, at, statuses):
+            for window, requests in zip(together, sums, strict=True):
+                if requests and status is not None:
+                    _count(by_status[window], api, status, int(requests))
+                if requests and policy:
+                    _count(by_policy[window], api, policy, int(requests))
+    return by_status, by_policy
 
 
 def latencies(apis: Iterable[int], windows: Iterable[int], at: datetime) -> Seen:
@@ -164,21 +175,27 @@ def _has_latencies(over: Range) -> bool:
 
 
 def _ask(
-    figure: Figure, apis: list[int], windows: list[int], at: datetime, labels: Sequence[Any]
+    figure: Figure, apis: list[int], windows: list[int], at: datetime, statuses: Sequence[int] = ()
 ) -> list[tuple[Any, ...]]:
-    """(API, label, the sum for each window)."""
+    """(API, each label, the sum of the first value for each window, of the next, ...)."""
     over = stretch(windows[-1], at)
     source = sources.rows if windows[-1] <= SHORT else sources.whole
     starts = {f"start_{window}": at - timedelta(minutes=window) for window in windows}
-    if len(windows) > 1:
-        sums = ", ".join(f"sum({figure.value}) FILTER (WHERE time >= %(start_{one})s)" for one in windows)
-    else:
-        sums = f"sum({figure.value})"
+    sums = (
+        f"sum({value}) FILTER (WHERE time >= %(start_{window})s)" if len(windows) > 1 else f"sum({value})"
+        for value in figure.values
+        for window in windows
+    )
     sql = f"""
-        SELECT api_id, {figure.label}, {sums} FROM {source(figure.family, over)} {figure.join}
-        WHERE {figure.where} GROUP BY 1, 2
+        SELECT {", ".join(("api_id", *figure.labels, *sums))} FROM {source(figure.family, over)}
+        WHERE {figure.where} GROUP BY {", ".join(map(str, range(1, len(figure.labels) + 2)))}
     """
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"apis": apis, "labels": list(labels), **sources.times(over), **starts})
+        cursor.execute(sql, {"apis": apis, "statuses": list(statuses), **sources.times(over), **starts})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def _count(of_window: dict[int, Parts], api: int, label: Any, requests: int) -> None:
+    parts: dict[Any, int] = of_window.setdefault(api, {})  # type: ignore[assignment]
+    parts[label] = parts.get(label, 0) + requests

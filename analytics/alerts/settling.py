@@ -12,7 +12,7 @@ from analytics.alerts.models import Alert, Incident
 CALM = 2
 """An incident is over when so many looks on end did not find it: a minute that is told late hides none."""
 MOST_OPEN = 1000
-"""Of one alert. Of more that hold at once, the first are kept."""
+"""Of one alert. Of more that hold at once, those are kept that were open already, then the first."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ def settle(
     """`before` is when it was looked at last, as far as that counts: after a longer pause nobody knows
     whether a condition held all the while.
     """
-    found = {breach.key: breach for breach in look.breaches[:MOST_OPEN]}
+    found = _kept(look, incidents)
     settled = Settled(alert)
     is_torn = before is None or at - before > max(alert.window, timedelta(minutes=15))
     for incident in incidents:
@@ -56,6 +56,15 @@ def settle(
     settled.raised = [one for one in raised if not one.is_told]
     _state(settled, look, at, is_alerting=bool(raised))
     return settled
+
+
+def _kept(look: Look, incidents: Sequence[Incident]) -> dict[str, Breach]:
+    """By key. One that holds on is not over because others came before it."""
+    found = {breach.key: breach for breach in look.breaches}
+    if len(found) <= MOST_OPEN:
+        return found
+    known = [one.key for one in incidents if one.key in found]
+    return {key: found[key] for key in [*dict.fromkeys((*known, *found))][:MOST_OPEN]}
 
 
 def save(settled: Sequence[Settled]) -> None:

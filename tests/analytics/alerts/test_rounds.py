@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.alerts import change, rounds
+from analytics.alerts import change, rounds, settling
+from analytics.alerts.judging import Breach, Look
 from analytics.alerts.models import Alert, Incident, Round
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
@@ -331,3 +332,16 @@ def asked(clock: Clock, apis: list[ApiInstance]) -> int:
 
 def state(alert: Alert) -> str:
     return Alert.objects.get(pk=alert.pk).shown_state
+
+
+def test_of_too_many_that_hold_those_that_were_open_go_on(api: ApiInstance, clock: Clock) -> None:
+    alert = make_alert(api)
+    last = Incident(alert=alert, key="api:9999", name="Last", since=clock.at, raised_at=clock.at)
+    breaches = [Breach(f"api:{number}", "Orders", 9.0) for number in range(settling.MOST_OPEN)]
+
+    settled = settling.settle(
+        alert, Look((*breaches, Breach("api:9999", "Last", 8.0))), [last], clock.at, clock.at
+    )
+
+    assert (last.newest, last.calm, last.resolved_at) == (8.0, 0, None)
+    assert (len(settled.new), settled.new[-1].key) == (settling.MOST_OPEN - 1, breaches[-2].key)
