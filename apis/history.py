@@ -16,6 +16,8 @@ from console.lines import within
 from console.models import AuditEntry
 from policies import catalog
 
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)$")
+"""As entries keep it; fractions of a second tell nobody anything."""
 LONGEST = 120
 MOST_ITEMS = 200
 """Of a list that is compared in its order, which takes time by the square of it."""
@@ -190,7 +192,7 @@ def _words(value: Any, schema: Schema | None = None) -> str:
         case list():
             text = ", ".join(map(_words, value))
         case _:
-            text = "not shown" if value == HIDDEN else str(value)
+            text = "not shown" if value == HIDDEN else _MOMENT.sub(r"\1 \2 UTC", str(value))
     return _short(text)
 
 

@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRefresh
 
 from console.factors import codes, passkeys
+from console.factors.models import SecondFactor
 from console.models import User
 from console.pages import entering
 
@@ -30,6 +31,16 @@ class CodeForm(forms.Form):
             }
         ),
     )
+
+
+class ProofForm(CodeForm):
+    """Of who has passkeys and no app, a recovery code is asked for."""
+
+    def __init__(self, user: User, data: QueryDict | None) -> None:
+        super().__init__(data)
+        if not SecondFactor.objects.filter(user=user, totp_since__isnull=False).exists():
+            code = self.fields["code"]
+            code.label, code.help_text = "Recovery code", "One of those that were shown with your passkey."
 
 
 class FactorMiddleware:
@@ -75,7 +86,7 @@ def second(request: HttpRequest) -> HttpResponse:
     if found is None:
         return redirect("login")
     user, pending = found
-    form = CodeForm(request.POST or None)
+    form = ProofForm(user, request.POST or None)
     status = HTTPStatus.OK
     if form.is_valid():
         try:

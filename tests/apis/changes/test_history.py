@@ -126,6 +126,7 @@ def test_another_order_is_one_line(place: Place) -> None:
         ({"password": ["old", "new"]}, FieldChange("Password", after="changed", kind="is")),
         ({"unheard_of": [{"aB": 1}, {"aB": 2}]}, FieldChange("Unheard of, a b", "1", "2")),
         ({"mixed": [[1], "x"]}, FieldChange("Mixed", "1", "x")),
+        ({"end": ["", "2026-12-07T18:42:42.9+00:00"]}, FieldChange("End", "none", "2026-12-07 18:42:42 UTC")),
     ],
 )  # fmt: skip
 def test_values_are_told_as_people_read_them(diff: dict[str, Any], line: FieldChange) -> None:

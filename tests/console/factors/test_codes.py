@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.factors import changes, codes
-from console.factors.models import LoginRule, SecondFactor
+from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Role, User
 from console.notices.models import Notice
 from console.rest import tokens
@@ -158,6 +158,17 @@ def test_a_recovery_code_counts_once(administrator: User) -> None:
 
     assert is_in(first)
     assert not is_in(second)
+
+
+def test_of_who_has_no_app_a_recovery_code_is_asked_for(administrator: User) -> None:
+    set_up(administrator)
+    assert "your app shows" in said(enter().get("/login/second"))
+    Passkey.objects.create(user=administrator, name="Laptop", credential_id=b"1", data=b"1", host="x")
+    SecondFactor.objects.update(totp_since=None)
+
+    page = said(enter().get("/login/second"))
+
+    assert "Recovery code" in page and "your app shows" not in page
 
 
 def test_guesses_are_limited_from_wherever_they_come(administrator: User) -> None:
