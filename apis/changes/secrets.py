@@ -123,7 +123,7 @@ def edit_secret(
         secret_uses.refuse_while_named(secret, f"its type must stay {held.type}")
     secret.changed_by = actor
     secret.save()
-    after = facts(secret) | ({"content": "renewed"} if is_other else {})
+    after = facts(secret) | ({"secret": audit.HIDDEN} if is_other else {})
     entry = _record(actor, AuditEntry.Action.UPDATE, secret, before=before, after=after)
     if is_other:
         follow(secret, entry)

@@ -79,6 +79,7 @@ def test_renewed_keystore_is_in_force_in_its_contexts(place: Place) -> None:
 
     context.refresh_from_db()
     assert (context.certificate, context.key) == (CERTIFICATE, KEY)
+    assert "<dt>Secret</dt>\n    <dd>changed</dd>" in text(place.client.get(f"/apis/secrets/{keystore.pk}"))
     page = text(place.client.post(f"/apis/secrets/{keystore.pk}/delete", follow=True))
     assert "is used by TLS context edge" in page
 
