@@ -99,7 +99,9 @@
       return;
     }
     if (!kept || kept.who !== who) return;
-    if (isSame(kept.fields, content(form)) || (kept.isSent && kept.seen !== seenOf(form))) {
+    // What was sent is saved where the page says so, or shows a newer version: it may be this form once more.
+    const isSaved = document.querySelector("#toasts .toast.ok") !== null || kept.seen !== seenOf(form);
+    if (isSame(kept.fields, content(form)) || (kept.isSent && isSaved)) {
       sessionStorage.removeItem(key);
       return;
     }

@@ -10,8 +10,10 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, PolicyBinding
+from console.models import User
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.conftest import Album
+from tests.factories import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
 
@@ -75,6 +77,18 @@ def test_what_was_typed_survives_a_reload(page: Page, api: ApiInstance) -> None:
     assert kept(page) == "[]"
     api.refresh_from_db()
     assert api.description == "Half a thought"
+
+
+def test_what_was_saved_does_not_come_back_where_its_form_stays(page: Page, place: Place) -> None:
+    User.objects.filter(pk=place.user.pk).update(is_superuser=True)
+    page.goto(f"/administration/users/{make_user().pk}")
+    page.get_by_label("Role", exact=True).select_option("manager")
+
+    page.get_by_role("button", name="Give role").click()
+
+    expect(page.locator("#toasts")).to_contain_text("has the role now")
+    expect(page.get_by_text("What you typed is back.")).to_have_count(0)
+    assert kept(page) == "[]"
 
 
 @pytest.mark.long
