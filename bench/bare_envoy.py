@@ -21,7 +21,7 @@ from gateways.agent.xds import callers, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
 from gateways.agent.xds.bootstrap import RUNTIME, STATS_KEPT
 from gateways.agent.xds.listener import manager
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 Kind = Literal["alone", "logging", "alike"]
 

@@ -19,8 +19,8 @@ from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import garbage
 from gateways.protocol.resources import AnyResource, Snapshot, digest
 from policies.catalog import find
+from policies.compiled import Scope
 from policies.contracts import credentials
-from policies.policy import Scope
 from policies.scripting.script import script
 
 VERSION = "gatewright.dev/v1alpha1"

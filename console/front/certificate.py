@@ -11,7 +11,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from django.core.exceptions import ImproperlyConfigured
 
 from console.front.settings import FrontTls
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 NAME = "console"
 FILE = "certificate.json"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 BODY_BYTES = 21 * 1024 * 1024
 """The console takes files of 20 MB, and says itself what is too large for which page."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from console.front import certificate, filters, replies, routes
 from console.front.settings import Front
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 HEADERS_SECONDS = 10
 REQUEST_SECONDS = 180

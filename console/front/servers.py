@@ -3,7 +3,7 @@
 from typing import Any
 
 from console.front.settings import Backend, Front
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 CONSOLE = "console"
 LINK = "link"

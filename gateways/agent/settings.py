@@ -12,7 +12,7 @@ from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, TrustedProxies,
 from gateways.protocol.shared_storage import SharedStorage, of_url
 from gateways.protocol.spelling import CHOICES, Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
-from policies.policy import BUFFER_BYTES
+from policies.compiled import BUFFER_BYTES
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.answers import memory
+from policies.compiled import Cluster, Scope, Secret
 from policies.expression.lua import Value
-from policies.policy import Cluster, Scope, Secret
 
 AUTHORIZER = "gatewright.authorizer"
 SOCKET = "authorizer.sock"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from policies.compiled import Scope
 from policies.contracts import memory
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression
-from policies.policy import Scope
 from policies.scripting.script import BASE64, SHA256
 from policies.traits import Advice
 

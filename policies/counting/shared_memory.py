@@ -33,9 +33,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from policies.compiled import Scope
 from policies.expression.lua import Value
 from policies.memory import shared_file
-from policies.policy import Scope
 from policies.scripting.script import SHA256
 
 COUNTING, QUOTA, HEADERS = (

@@ -5,8 +5,8 @@ import ipaddress
 import json
 from typing import Any
 
+from policies.compiled import TYPE_URL, Cluster, Scope
 from policies.fields import urls
-from policies.policy import TYPE_URL, Cluster, Scope
 
 _TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"

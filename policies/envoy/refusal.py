@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.compiled import TYPE_URL, Filter, Scope
 from policies.expression.lua import Source
-from policies.policy import TYPE_URL, Filter, Scope
 from policies.scripting.script import script
 
 _RBAC = TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC"

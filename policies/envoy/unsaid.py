@@ -6,8 +6,8 @@ lighttpd's CGI any sign is a hyphen.
 
 from collections.abc import Iterable
 
+from policies.compiled import TYPE_URL, Filter, Scope
 from policies.fields.headers import spelled
-from policies.policy import TYPE_URL, Filter, Scope
 
 _MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from policies.compiled import TYPE_URL, Filter, Scope, Script
 from policies.expression.lua import Source, Value, literal
 from policies.expression.nodes import Literal, Select, Variable, said_by_caller
 from policies.fields.expressions import Expression, RequestExpression
-from policies.policy import TYPE_URL, Filter, Scope, Script, at_most
+from policies.policy import at_most
 from policies.scripting.script import script
 from policies.traits import Advice
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from policies.answers import question
+from policies.compiled import Compiled, Scope
 from policies.contracts import memory
 from policies.expression import lua
 from policies.introspection.fields import TokenConfig, split
-from policies.policy import Compiled, Scope
 from policies.scripting.script import SHA256, script
 
 CLIENT = Path(__file__).with_name("client.lua")

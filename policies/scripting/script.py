@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from policies.compiled import BUFFER_BYTES, SETTINGS, Scope, Script
 from policies.expression import lua
-from policies.policy import BUFFER_BYTES, SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 SHA256 = Path(__file__).with_name("sha256.lua")

@@ -16,7 +16,8 @@ from tests.waiting import wait_until
 
 GREETING = """
 from pathlib import Path
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.traits import Limit, Storage
 
 class Config(PolicyConfig):

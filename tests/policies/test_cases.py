@@ -18,8 +18,8 @@ import yaml
 from pydantic import ValidationError
 
 from policies.catalog import FOLDER, find, policies
+from policies.compiled import Compiled, Filter, Scope, Script
 from policies.documents.document import Document
-from policies.policy import Compiled, Filter, Scope, Script
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")

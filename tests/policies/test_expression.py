@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.expression import lua
 from policies.expression.context import REQUEST, RESPONSE, SCRIPT
 from policies.expression.parser import ExpressionError
 from policies.fields.expressions import Expression, RequestExpression
-from policies.policy import TYPE_URL, Compiled, Filter, Scope
 from policies.scripting.script import script
 from tests.policies.envoy import Envoy, running_envoy
 

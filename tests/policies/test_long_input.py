@@ -19,10 +19,11 @@ from gateways.agent.host import secret_files
 from policies.catalog import FOLDER, policies
 from policies.catalog.http_caching import store
 from policies.catalog.spike_control import spikes
+from policies.compiled import Compiled
 from policies.contracts import memory
 from policies.counting import shared_memory
 from policies.expression.context import FUNCTIONS
-from policies.policy import Compiled, Policy
+from policies.policy import Policy
 from tests.policies import geo_database
 from tests.policies.envoy import Envoy, compiled, running_envoy
 

@@ -19,7 +19,8 @@ ASK = """
 from pydantic import Field
 from policies.envoy.cluster import cluster
 from policies.fields.urls import Url
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 class Config(PolicyConfig):
     uri: Url = Field(title="Server", description="Is asked about each request.")
@@ -41,7 +42,8 @@ POLICY = Policy(
 CREDENTIAL = """
 import json
 from pydantic import Field, SecretStr
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 class Config(PolicyConfig):
     token: SecretStr = Field(title="Token", description="Is sent to the upstream.")

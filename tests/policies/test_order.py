@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from policies.catalog import find
+from policies.compiled import Scope
 from policies.order import misplaced, place, unserved
-from policies.policy import Phase, Scope
+from policies.policy import Phase
 
 BY_PRINCIPAL = "#[authentication.principal]"
 LIMIT = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 1000}]}

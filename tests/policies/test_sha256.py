@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from policies.policy import Compiled, Scope
+from policies.compiled import Compiled, Scope
 from policies.scripting.script import SHA256, script
 from tests.policies.envoy import Envoy, running_envoy
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from policies.answers.question import LUA
-from policies.policy import TYPE_URL, Compiled, Filter
+from policies.compiled import TYPE_URL, Compiled, Filter
 from tests.policies.envoy import Envoy, running_envoy
 
 pytestmark = pytest.mark.envoy

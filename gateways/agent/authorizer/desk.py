@@ -14,7 +14,7 @@ from typing import Any
 from gateways.agent.authorizer.fair_queue import FairQueue, QueueFull
 from gateways.agent.authorizer.remembered import Remembered
 from policies.answers.answer import CheckedCredential, Network, Unanswered, encoded
-from policies.policy import SECRETS
+from policies.compiled import SECRETS
 
 AT_ONCE, MOST_WAITING = 32, 1024
 LINGER_SECONDS = 1.0

@@ -19,7 +19,7 @@ from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import state_folder
 from gateways.agent.host.waiting import until
 from gateways.agent.xds import kept
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 TAKE_SECONDS = 15
 WARM_SECONDS, LONGEST_WARM_SECONDS = 2, 20

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateways.agent.host import state_folder as files
-from policies.policy import SECRETS, Secret
+from policies.compiled import SECRETS, Secret
 
 _SALT, _SALT_BYTES = "names.key", 32
 

@@ -16,11 +16,11 @@ from gateways.agent.translate import ir
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.protocol.rehearsal import SHOWN_BODY_BYTES, Evaluate, Played, Request, Value
 from gateways.protocol.resources import RESOURCE
+from policies.compiled import SETTINGS, Compiled, Script
 from policies.expression import lua
 from policies.expression.context import REQUEST, RESPONSE
 from policies.expression.parser import ExpressionError
 from policies.fields.expressions import Expression
-from policies.policy import SETTINGS, Compiled, Script
 
 PORT = 8081
 BACKEND = "backend:9000"

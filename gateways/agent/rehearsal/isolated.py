@@ -12,7 +12,7 @@ from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.retries import upstream_filters
 from policies.answers.question import AUTHORIZER
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 UPSTREAMS = "upstreams.sock"
 CLUSTER_HEADER = "x-gatewright-rehearsed-cluster"

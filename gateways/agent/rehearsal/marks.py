@@ -6,7 +6,7 @@ from gateways.agent.translate import ir
 from gateways.agent.xds import access_log
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.policy_filters import PolicyFilters
-from policies.policy import Compiled, Filter
+from policies.compiled import Compiled, Filter
 
 
 class MarkingCompiler(Compiler):

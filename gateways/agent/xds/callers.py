@@ -13,7 +13,7 @@ from typing import Any
 
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 _HTTP = TYPE_URL + "envoy.extensions."
 _ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.agent.xds.access_log import held_filter
 from gateways.agent.xds.policy_filters import PolicyFilters
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 MOST_PREDICATES = 6
 _COMPOSITE = TYPE_URL + "envoy.extensions.filters.http.composite.v3."

@@ -14,8 +14,8 @@ from gateways.agent.xds import failover as failover_path
 from gateways.agent.xds import hosts, retries
 from gateways.agent.xds.saying import over
 from gateways.protocol.upstream_faults import failover
+from policies.compiled import TYPE_URL
 from policies.envoy.breakers import Thresholds, circuit_breakers
-from policies.policy import TYPE_URL
 
 CONNECT_SECONDS = 5
 

@@ -12,8 +12,8 @@ import orjson
 from gateways.agent.translate import ir
 from gateways.agent.xds.kept import Kept
 from policies.answers.question import AUTHORIZER
+from policies.compiled import Secret
 from policies.documents.document import Document, Texts
-from policies.policy import Secret
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, Slashes
 from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.catalog import find
+from policies.compiled import Compiled, Scope
 from policies.documents.document import Document, RememberedTexts, Texts
-from policies.policy import Compiled, Scope
 
 Names = Mapping[ir.Upstream, str]
 """Of the clusters of an API's upstreams."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateways.agent.translate import ir
 from gateways.agent.xds.rewriting import Replacement, Rewriting
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 _NAMESPACE, _KEY = "gatewright.failover", "takes-over"
 _MARK = "x-gatewright-takes-over"

@@ -21,7 +21,7 @@ from gateways.agent.xds.choice import MOST_PREDICATES, chosen, composite, first_
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.policy_filters import PolicyFilters
 from policies import catalog
-from policies.policy import TYPE_URL, Filter
+from policies.compiled import TYPE_URL, Filter
 
 CHOICES = 8
 """Composites beside each other. All but the first share a slot: one that a route leaves empty costs a request

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.agent.xds.rewriting import Replacement
 from gateways.protocol.spelling import refused_when_joined
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."
 _NAMESPACE = "gatewright.path"

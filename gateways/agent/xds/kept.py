@@ -24,7 +24,7 @@ from gateways.agent.xds.access_log import noting
 from gateways.agent.xds.bootstrap import watched
 from gateways.agent.xds.choice import EMPTY, MOST_PREDICATES, chosen, predicates, running
 from gateways.agent.xds.policy_filters import PolicyFilters
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 Chains = Mapping[str, Mapping[str, Any]]
 """What chooses an API's filters for a request, by its name."""

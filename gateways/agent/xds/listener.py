@@ -16,7 +16,7 @@ from gateways.agent.xds.bootstrap import RUNTIME, watched
 from gateways.agent.xds.cluster import certificates, tls_parameters
 from gateways.agent.xds.filter_chain import slots
 from gateways.protocol.spelling import CHOICES, handling
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 MOST_HEADERS_KB = 60
 HTTP2_STREAM_BYTES = 256 * 1024

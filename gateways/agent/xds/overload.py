@@ -6,7 +6,7 @@ from typing import Any
 
 from gateways.agent.host import memory
 from gateways.agent.settings import Limits
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 HEAP_SHARE = 0.8
 HEAP = "fixed_heap"

@@ -8,7 +8,7 @@ from typing import Any
 from gateways.agent.xds.route_match import predicate
 from gateways.agent.xds.waiting import ended_by_waiting, may_wait
 from gateways.protocol.rules import Rule
-from policies.policy import Filter, Script
+from policies.compiled import Filter, Script
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateways.agent.xds.hosts import TAKES_OVER
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 
 _KIND = "envoy.clusters.aggregate"
 _CONFIG = TYPE_URL + "envoy.extensions.clusters.aggregate.v3.ClusterConfig"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateways.agent.xds import retries
-from policies.policy import ANSWER_MARK, TYPE_URL
+from policies.compiled import ANSWER_MARK, TYPE_URL
 
 WORDS = {
     "absolute_path_rejected": "The target of the request is not a path.",

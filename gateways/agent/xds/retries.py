@@ -16,8 +16,8 @@ refuse. That costs a request half. (A matcher of the filter itself would be left
 from typing import Any
 
 from gateways.protocol.upstream_settings import UpstreamRetries, UpstreamSettings
+from policies.compiled import TYPE_URL
 from policies.envoy.retrying import retry_policy
-from policies.policy import TYPE_URL
 
 MOST_RETRIES = 2
 """An upstream that closes its idle connections closes many at once: one retry met the next stale one in

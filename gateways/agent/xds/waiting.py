@@ -7,7 +7,7 @@ filter in the chain never sees the request. So such a filter is the last of its 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from policies.policy import TYPE_URL, Filter, Script
+from policies.compiled import TYPE_URL, Filter, Script
 from policies.scripting.script import GUARD
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."

@@ -1,7 +1,8 @@
 """Access Block: nobody may call the API."""
 
+from policies.compiled import Compiled, Scope
 from policies.envoy.refusal import details, refusing
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.traits import Refusal
 
 NAME = "access-block"

@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.fields.shares import Percent
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.traits import Refusal
 
 NAME = "adaptive-concurrency"

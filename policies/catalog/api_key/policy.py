@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.contracts import memory
 from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderName, RequestHeaderNameOrNone
-from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import MANY_LINES, Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import SHA256, UNSAID, script
 from policies.traits import Advice, AsksContracts
 

@@ -4,7 +4,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, fault
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 
 NAME = "bandwidth-limit"
 MOST_KIB = 10 * 1024 * 1024

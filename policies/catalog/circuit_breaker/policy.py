@@ -4,8 +4,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.envoy.breakers import Thresholds, circuit_breakers
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 
 NAME = "circuit-breaker"
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.contracts import credentials
 from policies.fields.expressions import RequestExpression
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
 from policies.traits import Advice, AsksContracts, Explained
 

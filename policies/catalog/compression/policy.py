@@ -6,18 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    at_most,
-    fault,
-)
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 
 NAME = "compression"
 MOST_TYPES = 50

@@ -6,9 +6,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from policies.catalog.dataweave_request_filter import script_text
+from policies.compiled import Compiled, Scope
 from policies.expression.lua import Value
 from policies.expression.parser import MAX_CHARACTERS, ExpressionError
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, JSON, script
 
 NAME = "dataweave-request-filter"

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.expression import lua
 from policies.fields.headers import CONTROL
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import script
 
 NAME = "error-templates"

@@ -5,19 +5,9 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script
 from policies.fields.shares import Percent, fraction
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    Script,
-    fault,
-)
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
 from policies.traits import Refusal
 

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.envoy.unsaid import unsaid
 from policies.expression.lua import Value
 from policies.fields.headers import RequestHeaderNameOrNone
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, at_most
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most
 from policies.scripting.script import script
 
 NAME = "geo-filter"

@@ -5,21 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.expression import lua
 from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
 from policies.fields.headers import SINGLE, OwnHeaderName, RequestHeaderName, checked_value
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    at_most,
-    fault,
-)
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import script
 
 NAME = "header-injection"

@@ -9,18 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from policies import apart
 from policies.apart import is_unread
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    at_most,
-    fault,
-)
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 
 NAME = "header-removal"
 MOST_ENTRIES, MOST_CHARACTERS = 50, 256

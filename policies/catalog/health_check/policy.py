@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 NAME = "health-check"
 

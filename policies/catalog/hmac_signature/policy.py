@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderNameOrNone, SentHeaderName
-from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import MANY_LINES, Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import BASE64, BODY, HMAC, SHA256, UNSAID, script
 from policies.traits import Advice
 

@@ -8,18 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    Script,
-    SharedFilters,
-)
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script, SharedFilters
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import BASE64, SHA256, script
 from policies.traits import Refusal
 

@@ -11,23 +11,13 @@ from pydantic import BeforeValidator, Field
 
 from policies.catalog.http_caching import shared, store
 from policies.catalog.http_caching.forgotten import Forgotten
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script
 from policies.expression import lua, nodes
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
 from policies.fields.headers import RequestHeaderName
 from policies.memory import shared_file
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    Script,
-    fault,
-)
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import SHA256, script
 from policies.traits import Advice
 

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from policies.policy import TYPE_URL, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import TYPE_URL, Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 NAME = "idle-timeout"
 DAY_SECONDS = 86_400

@@ -11,21 +11,11 @@ from pydantic_core import PydanticCustomError
 from policies import apart
 from policies.apart import is_unread
 from policies.catalog.injection_protection.attacks import EXPRESSIONS, BuiltIn
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.fields.headers import HeaderName
 from policies.fields.patterns import Pattern
 from policies.fields.shapes import shaped
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    at_most,
-    fault,
-)
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import BODY, script
 from policies.traits import Advice
 

@@ -5,8 +5,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.graphql.scripts import FILES
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
 
 NAME = "introspection-control"

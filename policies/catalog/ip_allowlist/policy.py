@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from policies.compiled import Compiled, Scope
 from policies.fields.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.traits import Refusal
 
 NAME = "ip-allowlist"

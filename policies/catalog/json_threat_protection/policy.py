@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.compiled import Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, script
 
 NAME = "json-threat-protection"

@@ -10,12 +10,7 @@ from policies.fields import trust, urls
 from policies.fields.expressions import RequestExpression
 from policies.fields.headers import RequestHeaderName
 from policies.fields.issuers import OptionalIssuer
-from policies.policy import (
-    MANY_LINES,
-    PolicyConfig,
-    at_most,
-    fault,
-)
+from policies.policy import MANY_LINES, PolicyConfig, at_most, fault
 
 MOST_URLS, MOST_CLAIMS, LONGEST = 5, 50, 2000
 

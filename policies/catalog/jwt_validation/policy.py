@@ -8,10 +8,11 @@ from typing import Any
 from policies.catalog.jwt_validation import keys
 from policies.catalog.jwt_validation.config import Config, CustomClaim, listed
 from policies.catalog.jwt_validation.published import FILLED, asks, concerns, fill, published
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script, Secret
 from policies.contracts import memory
 from policies.documents import asking, jwks
 from policies.expression import lua
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, Scope, Script, Secret
+from policies.policy import Category, Phase, Policy
 from policies.scripting.script import BASE64, JSON, SHA256, UNSAID, script
 from policies.traits import Advice, AsksContracts, FromProvider
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.catalog.jwt_validation.config import Config, listed
+from policies.compiled import Scope
 from policies.documents import discovery, jwks
 from policies.documents.document import Document
-from policies.policy import Scope
 from policies.traits import ClientProvider
 
 FILLED = ("providerUrl", "trustedCA")

@@ -10,9 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from policies.answers import question as questions
 from policies.answers.question import question
+from policies.compiled import Compiled, Scope
 from policies.expression.lua import Value
 from policies.fields import hosts
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
 from policies.traits import Advice
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from policies.catalog.native_ext_authz.config import Config
 from policies.catalog.native_ext_authz.remembering import remembering
+from policies.compiled import TYPE_URL, Cluster, Compiled, Filter, Scope, Script
 from policies.envoy.cluster import cluster
 from policies.envoy.unsaid import unsaid
 from policies.fields import urls
-from policies.policy import TYPE_URL, Category, Cluster, Compiled, Filter, Phase, Policy, Scope, Script
+from policies.policy import Category, Phase, Policy
 from policies.scripting.script import script
 from policies.traits import Refusal
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from policies.answers import question as questions
 from policies.answers.question import question
 from policies.catalog.native_ext_authz.config import Config
+from policies.compiled import Compiled, Filter, Scope
 from policies.expression.lua import Value
 from policies.fields import urls
-from policies.policy import Compiled, Filter, Scope
 from policies.scripting.script import script
 
 CHECK, SHOWN = (Path(__file__).with_name(name) for name in ("remembering.lua", "shown.lua"))

@@ -8,10 +8,11 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from policies.answers.question import question
+from policies.compiled import Compiled, Scope
 from policies.fields.urls import Url
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
-from policies.policy import Category, Compiled, Phase, Policy, Scope
+from policies.policy import Category, Phase, Policy
 from policies.traits import Advice
 
 NAME = "oauth2-token-introspection"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, model_validator
 
 from policies.answers.question import question
+from policies.compiled import Compiled, Scope
 from policies.documents import discovery
 from policies.documents.document import Document
 from policies.fields import trust
@@ -13,7 +14,7 @@ from policies.fields.issuers import OptionalIssuer
 from policies.fields.urls import OptionalUrl
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
-from policies.policy import Category, Compiled, Phase, Policy, Scope, fault
+from policies.policy import Category, Phase, Policy, fault
 from policies.traits import Advice, ClientProvider, FromProvider
 
 NAME = "openidconnect-access-token-enforcement"

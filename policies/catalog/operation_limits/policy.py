@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from policies.compiled import Compiled, Scope
 from policies.graphql.scripts import FILES
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
 from policies.traits import Advice
 

@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from policies.compiled import Compiled, Scope
 from policies.counting import shared_memory
 from policies.counting.exchange import CountExchange
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most
 from policies.scripting.script import script
 from policies.traits import Advice, Limit
 

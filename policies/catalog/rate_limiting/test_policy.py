@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from policies.compiled import Compiled
 from policies.counting import shared_memory
-from policies.policy import Compiled
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
 HOUR = 3_600_000

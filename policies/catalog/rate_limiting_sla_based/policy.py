@@ -6,11 +6,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.contracts import credentials
 from policies.counting import shared_memory
 from policies.counting.exchange import CountExchange
 from policies.fields.expressions import RequestExpression
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
 from policies.traits import Advice, AsksContracts, Explained
 

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.envoy.retrying import retry_policy
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 
 NAME = "retry"
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from policies.compiled import Compiled, Scope
 from policies.graphql import sdl
 from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
 
 NAME = "schema-validation"

@@ -12,11 +12,12 @@ from policies.apart import is_unread
 from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded, read
 from policies.catalog.soap_validation.linked import MissingDocuments, linked, refers
 from policies.catalog.soap_validation.wsdl import Described, described, described_with
+from policies.compiled import Compiled, Scope
 from policies.documents.document import BadDocument, Document, DocumentKind
 from policies.expression.lua import Value
 from policies.fields.urls import Url
 from policies.patterns.pattern import LUA
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, JSON, XML, script
 from policies.traits import Advice
 

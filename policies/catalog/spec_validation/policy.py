@@ -11,10 +11,11 @@ from policies import apart
 from policies.apart import is_unread
 from policies.catalog.spec_validation.document import MOST_BYTES, Wrong
 from policies.catalog.spec_validation.operations import MOST_REMARKS, described
+from policies.compiled import Compiled, Scope
 from policies.expression.lua import Value
 from policies.fields.shapes import shaped
 from policies.patterns.pattern import LUA
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, JSON, script
 from policies.traits import Advice
 

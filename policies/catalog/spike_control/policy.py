@@ -7,9 +7,10 @@ from pydantic import Field
 
 from policies.catalog.spike_control import spikes
 from policies.catalog.spike_control.admitted import Spikes
+from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script
 from policies.expression.lua import Value
 from policies.memory import shared_file
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, Script
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
 from policies.traits import Limit
 

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationInfo, model_validator
 
 from policies.apart import is_unread
+from policies.compiled import Compiled, Scope
 from policies.expression.lua import Value
 from policies.fields.shapes import shaped
 from policies.graphql import sdl
 from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
 from policies.traits import Advice
 

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.compiled import Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 NAME = "stream-idle-timeout"
 DAY_SECONDS = 86_400

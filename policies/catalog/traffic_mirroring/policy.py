@@ -4,11 +4,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from policies.compiled import Compiled, Scope
 from policies.envoy.cluster import cluster
 from policies.fields import urls
 from policies.fields.shares import Percent, fraction
 from policies.fields.urls import Url
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 
 NAME = "traffic-mirroring"
 

@@ -5,9 +5,10 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from policies import apart
+from policies.compiled import TYPE_URL, Compiled, Scope
 from policies.envoy.refusal import details, refusing
 from policies.fields.patterns import Patterns, anywhere
-from policies.policy import TYPE_URL, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.traits import Refusal
 
 NAME = "user-agent-filter"

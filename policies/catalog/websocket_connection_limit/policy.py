@@ -5,11 +5,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from policies.compiled import Compiled, Scope
 from policies.counting import connections
 from policies.counting.opened import Connections
 from policies.expression.lua import Value
 from policies.memory import shared_file
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
 
 NAME = "websocket-connection-limit"

@@ -209,7 +209,8 @@ def test_two_cors_policies(place: Place) -> None:
 
 
 FIRST = """
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig
+from policies.compiled import Compiled
+from policies.policy import Category, Phase, Policy, PolicyConfig
 
 class Config(PolicyConfig):
     pass

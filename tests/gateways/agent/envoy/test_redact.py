@@ -10,7 +10,7 @@ import pytest
 from gateways.agent.envoy.redact import MASK, masked, without_messages
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import state_folder
-from policies.policy import TYPE_URL
+from policies.compiled import TYPE_URL
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
 
