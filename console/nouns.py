@@ -19,6 +19,11 @@ def noun(kind: str) -> str:
     return NOUNS.get(kind) or _known().get(kind, (kind, ""))[0]
 
 
+def unless_said(noun: str, name: str) -> str:
+    """The noun that goes before a name, but for one that begins with it: "invitation of ann@example.com"."""
+    return "" if name.casefold().startswith(f"{noun.casefold()} ") else noun
+
+
 def area(kind: str) -> str:
     """The package of the model: console, gateways, apis and so on; empty for one that is gone."""
     return _known().get(kind, ("", ""))[1]

@@ -21,6 +21,7 @@ from apis.history import FieldChange
 from apis.models import ApiInstance, TlsContext
 from apis.revision import Brought
 from console.models import AuditEntry
+from console.nouns import unless_said
 from gateways.models import Gateway
 
 IN_REVISIONS: Mapping[str, frozenset[str]] = {
@@ -64,7 +65,8 @@ class ShownEntry:
         """Without the person: "changed policy Rate Limiting", or of an API itself "changed routes"."""
         entry = self.entry
         if not self.is_whole:
-            return f"{entry.verb} {entry.noun} {entry.object_name}"
+            kind = unless_said(entry.noun, entry.object_name)
+            return " ".join(filter(None, (entry.verb, kind, entry.object_name)))
         if entry.diff.get("restored"):
             return "restored it"
         if entry.action != AuditEntry.Action.UPDATE:

@@ -21,7 +21,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
-from console import links
+from console import links, nouns
 from console import once as sending
 
 SPRITE = "icons/lucide-1.62.0.svg"
@@ -38,6 +38,7 @@ FOUR_WEEKS = 28 * 24 * 3600
 SPANS = ((7 * 24 * 3600, "week"), (24 * 3600, "day"), (3600, "hour"), (60, "minute"))
 
 register = template.Library()
+register.filter(nouns.unless_said)
 
 
 class LinkNode(URLNode):

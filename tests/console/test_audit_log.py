@@ -80,6 +80,15 @@ def test_the_address_says_which_entries(
     assert names(text(admin.get(f"{PATH}?{query}"))) == found
 
 
+def test_a_name_that_begins_with_its_noun_is_told_once(admin: Client, environment: Environment) -> None:
+    make_entry(environment, "invitation of ann@example.com", object_type="invitation")
+    make_entry(environment, "alpha")
+
+    page = " ".join(text(admin.get(PATH)).split())
+
+    assert "changed <b>invitation of ann@example.com</b>" in page and "changed gateway <b>alpha</b>" in page
+
+
 def test_a_place_can_be_chosen(admin: Client, environment: Environment) -> None:
     other = make_environment(environment.organization)
     make_entry(environment, "alpha")
