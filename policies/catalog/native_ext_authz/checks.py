@@ -52,18 +52,17 @@ def answer(plain: bytes) -> tuple[bool, dict[str, Any]]:
     """Whether a CheckResponse allows, and what the policy's script is told. Raises Unanswered."""
     try:
         response = wire.fields(plain)
-        status = wire.fields(wire.content(response, 1))
+        status = wire.within(response, 1)
         # An empty message is one: whoever says nothing of a status says that all is well.
         is_allowed = wire.number(status, 1) == ALLOWS
-        told = _allowed(wire.content(response, 3)) if is_allowed else _refused(wire.content(response, 2))
+        told = _allowed(wire.within(response, 3)) if is_allowed else _refused(wire.within(response, 2))
     except (wire.Malformed, UnicodeDecodeError):
         raise Unanswered("server: its answer cannot be read") from None
     return is_allowed, told
 
 
-def _allowed(plain: bytes) -> dict[str, Any]:
+def _allowed(of: wire.Fields) -> dict[str, Any]:
     """Of an OkHttpResponse."""
-    of = wire.fields(plain)
     if wire.contents(of, 7) or wire.contents(of, 8):
         raise Unanswered("server: it changes the query, which an answer that is remembered cannot")
     options = list(_options(wire.contents(of, 2)))
@@ -79,10 +78,9 @@ def _allowed(plain: bytes) -> dict[str, Any]:
     }
 
 
-def _refused(plain: bytes) -> dict[str, Any]:
+def _refused(of: wire.Fields) -> dict[str, Any]:
     """Of a DeniedHttpResponse."""
-    of = wire.fields(plain)
-    status = wire.number(wire.fields(wire.content(of, 1)), 1) or FORBIDDEN
+    status = wire.number(wire.within(of, 1), 1) or FORBIDDEN
     if status not in _STATUSES:
         raise Unanswered("server: it refuses with no status of HTTP")
     told = _options(wire.contents(of, 2))
@@ -96,12 +94,12 @@ def _refused(plain: bytes) -> dict[str, Any]:
 def _options(given: Iterable[bytes]) -> Iterator[tuple[str, str, bool, str]]:
     """Of HeaderValueOptions: name, value, whether a request's own value stays, what an answer's own does."""
     for one in map(wire.fields, given):
-        header = wire.fields(wire.content(one, 1))
+        header = wire.within(one, 1)
         value = wire.content(header, 2).decode()
         if _CONTROL.search(value):
             raise Unanswered("server: a header of its answer cannot be written")
-        if said := wire.contents(one, 2):
-            is_appended = bool(wire.number(wire.fields(said[-1]), 1))
+        if 2 in one:
+            is_appended = bool(wire.number(wire.within(one, 2), 1))
             action = _ADD if is_appended else _SET
         else:
             is_appended, kind = False, wire.number(one, 3)

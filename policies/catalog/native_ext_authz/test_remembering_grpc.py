@@ -132,6 +132,7 @@ ANSWERS = {
         text(6, option("x-other", "a", REPLACED)),
     ),
     "refused": text(1, number(1, 7)),
+    "refused in two parts": text(1, number(1, 7)) + text(1, b""),
     "refused in words": denies(text(1, number(1, 402)), text(2, option("x-a", "a")), text(3, 'pay "1"\n')),
     "refused with headers": denies(
         text(2, option("x-why", "a", APPENDED)),

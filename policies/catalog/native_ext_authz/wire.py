@@ -59,8 +59,13 @@ def number(of: Fields, field: int, default: int = 0) -> int:
 
 
 def content(of: Fields, field: int) -> bytes:
-    """The last value of a field that is a text or a message; b"" where there is none. Raises Malformed."""
+    """The last value of a field that is a text; b"" where there is none. Raises Malformed."""
     return (contents(of, field) or [b""])[-1]
+
+
+def within(of: Fields, field: int) -> Fields:
+    """The fields of the message that a field holds; of one in parts, all of them. Raises Malformed."""
+    return fields(b"".join(contents(of, field)))
 
 
 def contents(of: Fields, field: int) -> list[bytes]:
