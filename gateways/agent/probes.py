@@ -12,15 +12,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateways.protocol.prompt import Prompt
+
 
 class ControlUnavailable(RuntimeError):
     """The address to listen on cannot be had; the text says what to do."""
 
 
 class ProbeServer:
-    """Serves from a thread of its own."""
+    """Serves from a thread of its own. Who opens many connections and sends nothing takes neither the agent's
+    descriptors nor the probes' answers: see `Prompt`.
+    """
 
-    def __init__(self, *, is_ready: Callable[[], bool], is_live: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        is_ready: Callable[[], bool],
+        is_live: Callable[[], bool],
+        head_seconds: float = 10,
+        most: int = 200,
+    ) -> None:
+        self._protocol = type("Probing", (Prompt,), {"head_seconds": head_seconds, "most": most})
         self._is_ready = is_ready
         self._is_live = is_live
         self._server: uvicorn.Server | None = None
@@ -36,7 +48,14 @@ class ProbeServer:
                 "--control-port (0 is any free port)"
             ) from error
         config = uvicorn.Config(
-            self.app(), log_config=None, log_level="warning", access_log=False, lifespan="off"
+            self.app(),
+            http=self._protocol,
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            headers=[("Connection", "close")],
         )
         self._server = uvicorn.Server(config)
         run = {"sockets": [listener]}

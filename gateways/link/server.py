@@ -11,14 +11,12 @@ from typing import Any
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateways.link.app import TRANSPORT, Link
+from gateways.protocol.prompt import Prompt
 
 GRACEFUL_SECONDS = 2
 UNTAKEN_SECONDS = 30
-HEAD_SECONDS = 10
-"""In which the one request of a connection has to be there."""
 BACKLOG = 2048
 
 
@@ -55,7 +53,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _Protocol(H11Protocol):
+class _Protocol(Prompt):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         inner = self.app
@@ -65,11 +63,6 @@ class _Protocol(H11Protocol):
             await inner(scope, receive, send)
 
         self.app = app
-        self.loop.call_later(HEAD_SECONDS, self._expect_request)
-
-    def _expect_request(self) -> None:
-        if self.cycle is None:
-            self.transport.close()
 
 
 def _allow_many_connections() -> None:
