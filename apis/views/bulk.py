@@ -223,7 +223,7 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
     return response
 
 
-def _uses(request: Request, found: BulkChange) -> list[used.Use]:
+def _uses(request: Request, found: BulkChange) -> list[used.UsedBy]:
     if found.action != Action.DELETE:
         return []
     return used.uses(request, request.scope.may, list(found.items.values_list("api_key", flat=True)))

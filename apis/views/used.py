@@ -16,7 +16,7 @@ from console.permissions import Permission
 from console.scope import Request
 
 
-class Use(NamedTuple):
+class UsedBy(NamedTuple):
     """A sentence; `who` stands out at its beginning."""
 
     who: str
@@ -27,7 +27,7 @@ Place = tuple[str, int | None, str]
 """Host, port, and the path in front."""
 
 
-def uses(request: Request, environment_may: Collection[str], apis: Collection[int]) -> list[Use]:
+def uses(request: Request, environment_may: Collection[str], apis: Collection[int]) -> list[UsedBy]:
     """Of these APIs by whatever is not deleted with them, in as many queries for one as for thousands."""
     what = "it" if len(apis) == 1 else "them"
     found = [*_calls(apis, what)]
@@ -36,7 +36,7 @@ def uses(request: Request, environment_may: Collection[str], apis: Collection[in
     return [*found, *_leading(request, apis, what), *_copies(request, apis)]
 
 
-def _callers(apis: Collection[int], what: str) -> Iterator[Use]:
+def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
     contracts = Contract.objects.filter(api__in=apis)
     in_force = contracts.in_force()
     names = in_force.order_by("application__name").values_list("application__name", flat=True).distinct()
@@ -46,23 +46,23 @@ def _callers(apis: Collection[int], what: str) -> Iterator[Use]:
     if count := counted["applications"]:
         which = what if len(apis) == 1 else f"{counted['apis']} of them"
         stays = f"Contracts and SLA tiers go with {what}, and come back with {what}."
-        yield Use(
+        yield UsedBy(
             _some(count, "client application"),
             f"may call {which}: {few(list(names[: MOST + 1]))}. {stays}",
         )
     if count := contracts.waiting().count():
-        yield Use(_some(count, "request"), f"for access to {what} wait{'s' * (count == 1)} for an answer.")
+        yield UsedBy(_some(count, "request"), f"for access to {what} wait{'s' * (count == 1)} for an answer.")
 
 
-def _calls(apis: Collection[int], what: str) -> Iterator[Use]:
+def _calls(apis: Collection[int], what: str) -> Iterator[UsedBy]:
     counted = traffic.by_hour(apis)
     if total := sum(one.requests for one in counted.values()):
         called = sum(bool(one.requests) for one in counted.values())
         which = what if len(apis) == 1 else f"{called} of them"
-        yield Use(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
+        yield UsedBy(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
 
 
-def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[Use]:
+def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[UsedBy]:
     """Other APIs whose upstream is the address of one of these, as far as that is known."""
     known = ApiInstance.objects.filter(pk__in=apis).select_related("gateway")
     places = set(_places(known.prefetch_related("gateway__replicas")))
@@ -72,10 +72,10 @@ def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[Use
     if leading:
         named = visible.filter(pk__in=leading).select_related("asset").order_by("asset__name", "pk")
         verb = "sends its requests" if len(leading) == 1 else "send their requests"
-        yield Use(_some(len(leading), "other API"), f"{verb} to {what}: {few(list(named[: MOST + 1]))}.")
+        yield UsedBy(_some(len(leading), "other API"), f"{verb} to {what}: {few(list(named[: MOST + 1]))}.")
 
 
-def _copies(request: Request, apis: Collection[int]) -> Iterator[Use]:
+def _copies(request: Request, apis: Collection[int]) -> Iterator[UsedBy]:
     links = Counterpart.objects.filter(origin__in=apis).exclude(copy__in=apis)
     visible = ApiInstance.objects.visible_to(request.user)
     found = links.filter(copy__in=visible).select_related("copy__asset", "copy__environment")
@@ -83,7 +83,7 @@ def _copies(request: Request, apis: Collection[int]) -> Iterator[Use]:
         rows = found.order_by("copy__asset__name", "pk")[: MOST + 1]
         named = few([f"{one.copy} in {one.copy.environment}" for one in rows])
         was, stays = ("was", "It stays") if count == 1 else ("were", "They stay")
-        yield Use(_some(count, "API"), f"{was} promoted from here: {named}. {stays}.")
+        yield UsedBy(_some(count, "API"), f"{was} promoted from here: {named}. {stays}.")
 
 
 def _places(apis: Iterable[ApiInstance]) -> Iterator[Place]:
