@@ -39,6 +39,7 @@ CHANGED = (
     "What is saved, or what runs, changed after you opened this. Here it is as it is now: look at it again, "
     "then deploy it."
 )
+SETTLED = "All of it was deployed, or discarded, after you opened this."
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _shown(
         "sets": sets.select_related("undoes", "undone_by")[:MOST_SETS],
         "comment": field,
         "general": [text for name, texts in errors.items() if name != "comment" for text in texts],
-        "late": CHANGED if is_late else "",
+        "late": (CHANGED if waiting else SETTLED) if is_late else "",
         "needs_tests": gateway.environment.failing_tests_stop,
     }
     status = 409 if is_late else 422 if errors else 200

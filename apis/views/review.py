@@ -34,6 +34,7 @@ CHANGED = (
     "What is saved, or what runs, changed after you opened this. Here it is as it is now: look at it again, "
     "then deploy or discard it."
 )
+SETTLED = "It was deployed, or discarded, after you opened this."
 
 
 def index(request: Request, pk: int) -> HttpResponse:
@@ -125,8 +126,9 @@ def _shown(
     obstacles = list(review.obstacles(request.user, api, saved))
     about = "Kept with the deployment: why, for whom, which ticket."
     field = comment_field(comment, "Comment", about, errors.get("comment", ()))
+    difference = between(runs_now, saved)
     context: dict[str, Any] = {
-        "difference": between(runs_now, saved),
+        "difference": difference,
         "changes": as_shown(pending.entries(api)[:MOST_ENTRIES]),
         "findings": findings(api),
         "seen": review.token(api, saved),
@@ -135,7 +137,7 @@ def _shown(
         "general": [text for name, texts in errors.items() if name != "comment" for text in texts],
         "is_review": True,
         "obstacles": [one for one in obstacles if one.field != "tests" and not errors],
-        "late": CHANGED if is_late else "",
+        "late": (CHANGED if difference else SETTLED) if is_late else "",
         "others": waiting_on(api.gateway).exclude(pk=api.pk).count() if api.gateway else 0,
     }
     page = frame(request, api, "") | _tests(api, saved) | _gate(request, api, obstacles) | context

@@ -106,6 +106,10 @@ def test_what_changed_meanwhile_is_shown_again(place: Place, apis: list[ApiInsta
     assert "changed after you opened this" in text(answer)
     assert "/newer" in text(answer)
     assert waits(apis) == [True, True]
+    fields = sent(page(place, place.gateway))
+    assert deploy(place, fields).status_code == 302
+    again = text(deploy(place, fields))
+    assert "All of it was deployed, or discarded" in again and "look at it again" not in again
 
 
 def test_nothing_chosen_is_told(place: Place, apis: list[ApiInstance]) -> None:
