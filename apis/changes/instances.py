@@ -19,7 +19,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, de
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.removed import Removed
-from apis.rules import permitted, policy_side, running
+from apis.rules import own_document, permitted, policy_side, running
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
@@ -27,7 +27,6 @@ from console.models import AuditEntry, Environment, User
 from console.permissions import Permission
 from console.versions import check as check_version
 from gateways.models import Gateway
-from policies import catalog
 
 COLUMNS = (
     "gateway",
@@ -223,8 +222,7 @@ def _asking(api: ApiInstance) -> list[ApiInstance]:
 
     They and the API are locked, in one order and before their organizations, as whoever edits one does.
     """
-    names = [policy.name for policy in catalog.policies() if policy.own_document]
-    sharing = ApiInstance.objects.filter(asset=api.asset_id, policies__policy__in=names)
+    sharing = ApiInstance.objects.filter(asset=api.asset_id, policies__policy__in=own_document.takers())
     found = set(sharing.values_list("pk", flat=True))
     rows = ApiInstance.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in={api.pk, *found})
     return [one for one in rows.select_related("revision").order_by("pk") if one.pk in found]

@@ -4,18 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from apis.changes import review
 from apis.deployment.diff import RevisionDifference, between
-from apis.models import ApiInstance
+from apis.models import ApiInstance, PolicyBinding
 from apis.revision import Content
 from apis.revisions import rows
+from apis.rules import own_document
 from console.models import AuditEntry
 from gateways.models import Gateway
 
-RUN = ["address", "asset", "label", "policies", "response_timeout_ms", "revision", "routes", "specification"]
-"""Of an API's own entries, the fields by which what gateways run may have changed."""
+RUN = ["address", "asset", "label", "policies", "response_timeout_ms", "revision", "routes"]
+"""Of an API's own entries, the fields by which what gateways run may have changed: and its document, where a
+policy may take it.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,4 +66,6 @@ def entries(api: ApiInstance) -> QuerySet[AuditEntry]:
         return AuditEntry.objects.none()
     found = AuditEntry.objects.about("apiinstance", [api.pk]).filter(at__gte=api.pending_since)
     own = Q(object_type="apiinstance", diff__has_any_keys=[*RUN, "tls_context"])
-    return found.filter(own | Q(object_type="policybinding"))
+    taken = Exists(PolicyBinding.objects.filter(api=api, policy__in=own_document.takers()))
+    document = Q(taken, object_type="apiinstance", diff__has_key="specification")
+    return found.filter(own | document | Q(object_type="policybinding"))

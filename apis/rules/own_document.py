@@ -14,10 +14,16 @@ from apis.models import ApiInstance
 from apis.rules import config_messages
 from apis.rules.config_reading import reading
 from apis.secret_groups import references
+from policies import catalog
 from policies.policy import Policy
 
 SOURCE, CONTEXT = "source", "context"
 NONE = "The API's asset has no OpenAPI document; write one here, or make the API of an asset that has one."
+
+
+def takers() -> list[str]:
+    """The names of policies that may ask for it."""
+    return [policy.name for policy in catalog.policies() if policy.own_document]
 
 
 def is_asked_for(policy: Policy[Any], config: Mapping[str, Any]) -> bool:

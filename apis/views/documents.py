@@ -26,7 +26,6 @@ from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.permissions import Permission
 from console.scope import Request
-from policies import catalog
 
 PAGE_SIZE = 50
 SHOWN_CHARACTERS = 200_000
@@ -219,8 +218,7 @@ def _with_rules(apis: list[ApiInstance]) -> list[ApiInstance]:
 
 def _validating(request: Request, api: ApiInstance) -> list[ApiInstance]:
     """The APIs of the asset that the user may see, and whose requests a policy checks by this document."""
-    names = [policy.name for policy in catalog.policies() if policy.own_document]
-    asking = {"policies__policy__in": names, "policies__config__source": own_document.CONTEXT}
+    asking = {"policies__policy__in": own_document.takers(), "policies__config__source": own_document.CONTEXT}
     found = ApiInstance.objects.visible_to(request.user).filter(asset=api.asset_id, **asking)
     return list(found.select_related("asset", "environment").distinct()[: rules.MOST_APIS])
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from apis.assets.models import Asset
 from apis.changes import instances, policies, removal, review, tls_contexts
-from apis.deployment.pending import pending
+from apis.deployment.pending import pending, waiting
 from apis.deployment.rollback import rollback
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.documents.specification import Specification
@@ -37,6 +37,12 @@ def api_with_document(deploys: str) -> ApiInstance:
     return fresh(api)
 
 
+def count_of_waiting(api: ApiInstance) -> int:
+    told = waiting(fresh(api))
+    assert told
+    return told.count
+
+
 class TestDocument:
     def test_who_replaces_that_of_an_undeployed_api_has_a_part_in_it(self) -> None:
         api, author = api_with_document(Deploys.SECOND_PERSON), make_actor()
@@ -47,6 +53,16 @@ class TestDocument:
         with pytest.raises(ValidationError, match="a second person"):
             instances.deploy_api(author, fresh(api))
         assert instances.deploy_api(make_actor(), fresh(api)).is_deployed
+
+    def test_one_that_no_policy_takes_is_no_change_that_waits(self) -> None:
+        api, actor = api_where(Deploys.REVIEW), make_actor()
+        policies.apply_policy(actor, api, "ip-blocklist", {"ips": ["10.0.0.1"]})
+
+        instances.set_specification(actor, fresh(api), document(api, GOOD))
+
+        assert count_of_waiting(api) == 1
+        policies.apply_policy(actor, fresh(api), "spec-validation", CONTEXT)
+        assert count_of_waiting(api) == 3
 
     def test_one_that_was_replaced_while_the_api_was_deleted_waits(self) -> None:
         api, author = api_with_document(Deploys.SECOND_PERSON), make_actor()
