@@ -114,7 +114,11 @@ class UserForm(RoleForm):
         help_text="Letters, digits and @ . + - _",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    email = forms.EmailField(required=False)
+    email = forms.EmailField(
+        label="E-mail address",
+        required=False,
+        help_text="Notices go there, and the link to a new password where it was forgotten.",
+    )
 
     field_order = ["username", "email", "organization", "environment", "api", "role"]
 
