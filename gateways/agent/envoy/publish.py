@@ -54,6 +54,7 @@ class Publisher:
         self._folder = envoy.folder
         self._clusters: Mapping[str, dict[str, Any]] | None = None
         self._kept: Mapping[int, Mapping[int, kept.Chains]] = {}
+        self._unsynced: set[Path] = set()
 
     def publish(self, wanted: EnvoyConfiguration) -> None:
         """Clusters old and new first, then routes and listeners, then the old clusters go.
@@ -88,6 +89,9 @@ class Publisher:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
             for place in range(kept.PLACES):
                 (self._folder / kept.file_name(port, place)).unlink(missing_ok=True)
+        # Envoy reads them from memory: a change that waited for the disk would be live later.
+        while self._unsynced:
+            state_folder.sync(self._unsynced.pop())
 
     def _grown(
         self, wanted: Mapping[int, Mapping[int, kept.Chains]], running: Mapping[str, int | str]
@@ -141,7 +145,8 @@ class Publisher:
         path = self._folder / name
         head = b'{"version_info":"%s","resources":' % version.encode()
         if not _begins(path, head, len(head) + len(content) + 1):
-            state_folder.write_bytes(path, b"%s%s}" % (head, content))
+            state_folder.replace_bytes(path, b"%s%s}" % (head, content))
+            self._unsynced.add(path)
         return version
 
     def _wait(self, versions: Mapping[str, str], rejected: int) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,26 @@ def low_space(state: Path) -> str:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces the file in one step, readable by its owner alone; on disk before it returns."""
+    _replace(path, content, is_synced=True)
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same, but on disk after `sync` alone: a machine that fails before leaves it shorter."""
+    _replace(path, content, is_synced=False)
+
+
+def sync(path: Path) -> None:
+    """On disk when it returns; a file that is gone needs not be."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _replace(path: Path, content: bytes, *, is_synced: bool) -> None:
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if is_synced:
+            file.flush()
+            os.fsync(file.fileno())
     beside.replace(path)
