@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateways.agent.envoy.candidate import compiled
@@ -77,6 +79,21 @@ def test_unchanged_resources_are_the_same_objects() -> None:
     assert same == [True, True, True, True, False]
     assert isinstance(after.resources[-1], PolicyBinding)
     assert after == Snapshot.model_validate_json(body(after.resources))
+
+
+OLD_AND_NEW = (*resources(), *resources(APIS.replace('value: "1"', 'value: "21"')))
+SENT = st.tuples(st.lists(st.integers(0, len(OLD_AND_NEW) - 1), max_size=6), st.booleans())
+
+
+@settings(deadline=None)
+@given(st.lists(SENT, min_size=2, max_size=5))
+def test_whatever_came_before_each_snapshot_is_read_as_it_is(sent: list[tuple[list[int], bool]]) -> None:
+    reader = SnapshotReader()
+    for numbers, is_indented in sent:
+        text = body([OLD_AND_NEW[number] for number in numbers])
+        text = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2) if is_indented else text
+
+        assert reader.read(text) == Snapshot.model_validate_json(text)
 
 
 @pytest.mark.parametrize(
