@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 
 
 def put(row: Model, name: str, found: Sequence[Model]) -> None:
@@ -32,11 +32,11 @@ class _Written:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a queryset asks its query for when it is evaluated."""
+    """What a queryset asks its query for when it is evaluated, as rows or as `values_list`."""
 
     compiler: SQLCompiler
 
-    def get_compiler(self, **_: Any) -> SQLCompiler:
+    def get_compiler(self, *_: Any, **__: Any) -> SQLCompiler:
         return self.compiler
 
 
@@ -47,7 +47,7 @@ class CompiledQuery(Generic[Row]):
     no part of a pattern, no list. What `make` asks for by itself, such as the time, stays as it was.
     """
 
-    def __init__(self, make: Callable[..., QuerySet[Row]], **stand_ins: Any) -> None:
+    def __init__(self, make: Callable[..., QuerySet[Any, Row]], **stand_ins: Any) -> None:
         self._make, self._stand_ins = make, stand_ins
         self._written: _Written | None = None
 

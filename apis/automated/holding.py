@@ -8,6 +8,7 @@ API that comes under one, or out of it, needs none either.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.db.models import QuerySet
 
@@ -17,6 +18,7 @@ from apis.from_catalog import response_timeout
 from apis.models import ApiInstance
 from apis.revision import Document, name
 from apis.rules.policy_config import merged
+from console.compiled import CompiledQuery
 from console.models import Environment
 from gateways.protocol import resources as r
 from policies import catalog
@@ -53,12 +55,18 @@ def holding(
     all policies, or of those of these names.
     """
     key = environment.pk if isinstance(environment, Environment) else environment
-    enabled = AutomatedPolicy.objects.filter(environment=key, is_disabled=False)
-    policies = list(enabled if names is None else enabled.filter(policy__in=names))
+    policies = _ENABLED(environment=key) if names is None else list(_enabled(key).filter(policy__in=names))
     if not policies:
         return Holding({})
     found = ApiInstance.objects.filter(environment=key) if apis is None else apis
     return Holding(covering(policies, subjects(found)))
+
+
+def _enabled(environment: Any) -> QuerySet[AutomatedPolicy]:
+    return AutomatedPolicy.objects.filter(environment=environment, is_disabled=False)
+
+
+_ENABLED = CompiledQuery(_enabled, environment=uuid4())
 
 
 def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[RuleSubject]) -> dict[int, Held]:

@@ -6,6 +6,7 @@ Here and not with gateways, because a change is pushed as a change of an API is.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
+from uuid import uuid4
 
 import pydantic
 from django.core.exceptions import ValidationError
@@ -16,6 +17,7 @@ from apis.changes import bookkeeping
 from apis.rules import config_messages
 from apis.secret_groups.acme import AcmeSource
 from console import audit
+from console.compiled import CompiledQuery
 from console.models import AuditEntry, User
 from console.versions import check, version
 from gateways.models import Gateway
@@ -142,11 +144,21 @@ def resources(gateway: Gateway) -> Iterator[r.Configuration]:
         yield _configuration(gateway, "proxy-protocol", proxy_protocol={"enabled": True})
     if gateway.path_slashes != Gateway.PathSlashes.DEFAULT:
         yield _configuration(gateway, "paths", paths={"slashes": gateway.path_slashes})
-    sources = AcmeSource.objects.filter(environment=gateway.environment_id).exclude(challenges=[])
-    served = [pair for one in sources.order_by("pk").values_list("challenges", flat=True) for pair in one]
+    served = [pair for one in _CHALLENGES(environment=gateway.environment_id) for pair in one]
     if served:
         told = [{"token": token, "answer": answer} for token, answer in served]
         yield _configuration(gateway, "acme-challenges", acme_challenges={"challenges": told})
+
+
+_CHALLENGES = CompiledQuery(
+    lambda environment: (
+        AcmeSource.objects.filter(environment=environment)
+        .exclude(challenges=[])
+        .order_by("pk")
+        .values_list("challenges", flat=True)
+    ),
+    environment=uuid4(),
+)
 
 
 def _configuration(gateway: Gateway, name: str, **part: Any) -> r.Configuration:

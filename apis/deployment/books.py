@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from django.db.models import F
@@ -22,6 +22,7 @@ from apis.contracts.models import ClientSecret, Contract, ContractQuerySet
 from apis.deployment import book_changes
 from apis.deployment.alone import BOOKS, alone
 from apis.deployment.snapshot_cache import Key, SnapshotCache
+from console.compiled import CompiledQuery
 from gateways.agents import outbox
 from gateways.models import Book, Gateway
 from gateways.protocol import book as wire
@@ -32,6 +33,15 @@ MOST_LINES = 200_000
 """How many are kept; each has less than a kilobyte."""
 
 _lines = SnapshotCache(MOST_LINES)
+_BOOK = CompiledQuery(lambda gateway: Book.objects.order_by().filter(pk=gateway), gateway=uuid4())
+_APPROVED = CompiledQuery(
+    lambda gateway: (
+        Contract.objects.filter(api__gateway=gateway, status=Contract.Status.APPROVED)
+        .order_by("pk")
+        .values_list("pk", "mark")
+    ),
+    gateway=uuid4(),
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +82,8 @@ def push(gateway_id: UUID | str) -> None:
 
 def refresh(gateway: Gateway) -> None:
     """Push them if an API came to the gateway or went, with its contracts."""
-    build(gateway)
-    push(gateway.pk)
+    if build(gateway).generation:
+        push(gateway.pk)
 
 
 def build(gateway: Gateway) -> Built:
@@ -81,7 +91,7 @@ def build(gateway: Gateway) -> Built:
 
     The generation is read first: what is committed after that is in the book already, and again in the next.
     """
-    row = Book.objects.filter(pk=gateway.pk).first()
+    row = next(iter(_BOOK(gateway=gateway.pk)), None)
     lines = _texts(gateway)
     if row is None and not lines:
         head, body = wire.written(str(gateway.pk), 0, [])
@@ -158,8 +168,7 @@ def _send_all(gateway: Gateway) -> int:
 
 def _texts(gateway: Gateway) -> list[bytes]:
     """A line for each approved contract, whether it has ended or not, in the order of their ids."""
-    approved = Contract.objects.filter(api__gateway=gateway, status=Contract.Status.APPROVED)
-    return _lines_of({row[0]: row for row in approved.order_by("pk").values_list("pk", "mark")})
+    return _lines_of({row[0]: row for row in _APPROVED(gateway=gateway.pk)})
 
 
 def _lines_of(keys: Mapping[int, Key]) -> list[bytes]:

@@ -12,12 +12,15 @@ next push waits until they stop coming. Nobody sleeps meanwhile: the task is put
 
 import logging
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from apis.deployment import books, snapshot
 from apis.deployment.alone import SNAPSHOTS, alone
+from console.compiled import CompiledQuery
 from gateways.agents import push as replicas
 from gateways.models import Deployment, Gateway
 
@@ -25,6 +28,19 @@ logger = logging.getLogger(__name__)
 
 QUIET = timedelta(seconds=0.2)
 LONGEST_BURST = timedelta(seconds=2)
+
+_PUSHED = Deployment.objects.order_by().filter(pushed_at__isnull=False)
+_NEEDING = CompiledQuery(
+    lambda gateway: (
+        Gateway.objects.order_by()
+        .filter(pk=gateway, is_revoked=False, generation__gt=0)
+        .exclude(Exists(_PUSHED.filter(gateway=OuterRef("pk"), generation=OuterRef("generation"))))
+    ),
+    gateway=uuid4(),
+)
+_LAST = CompiledQuery(
+    lambda gateway: _PUSHED.filter(gateway=gateway).order_by("-generation")[:1], gateway=uuid4()
+)
 
 
 def push(gateway_id: UUID | str) -> timedelta | None:
@@ -37,8 +53,11 @@ def push(gateway_id: UUID | str) -> timedelta | None:
                 return pause
             # First: an API that comes to the gateway finds its contracts there.
             books.refresh(gateway)
-            wanted = snapshot.build(gateway)
-            streams = replicas.push(gateway, wanted)
+            # One commit: each is waited for.
+            with transaction.atomic():
+                wanted = snapshot.build(gateway)
+                attempt = replicas.deployment(gateway, wanted.generation, wanted.digest, wanted.count)
+            streams = replicas.push(attempt, wanted)
         logger.info(
             "pushed gateway=%s generation=%d resources=%d streams=%d",
             gateway.pk,
@@ -51,17 +70,13 @@ def push(gateway_id: UUID | str) -> timedelta | None:
 
 def _needing(gateway_id: UUID | str) -> Gateway | None:
     """The gateway, when it exists and has a generation that was not pushed yet."""
-    gateway = Gateway.objects.filter(pk=gateway_id, is_revoked=False, generation__gt=0).first()
-    if gateway is None:
-        return None
-    pushed = Deployment.objects.filter(gateway=gateway, generation=gateway.generation)
-    return None if pushed.exclude(pushed_at=None).exists() else gateway
+    return next(iter(_NEEDING(gateway=UUID(str(gateway_id)))), None)
 
 
 def _rest_of_burst(gateway: Gateway) -> timedelta | None:
     """How long to wait for more changes that come in a row; None when this is the time to push."""
     now = timezone.now()
-    last = Deployment.objects.filter(gateway=gateway).exclude(pushed_at=None).first()
+    last = next(iter(_LAST(gateway=gateway.pk)), None)
     if last is None or last.pushed_at is None:
         return None
     since = now - last.pushed_at

@@ -7,7 +7,7 @@ client provider, automated policies, and the gateway's own settings are in it as
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from django.db import transaction
@@ -26,6 +26,7 @@ from apis.rules import sent_secrets
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
+from console.compiled import CompiledQuery
 from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
 from gateways.protocol import mentions
@@ -50,16 +51,23 @@ class Shared:
 
 
 _cache = snapshot_cache.SnapshotCache()
+_LOCKED = CompiledQuery(
+    lambda gateway: Gateway.objects.order_by().select_for_update(no_key=True).filter(pk=gateway),
+    gateway=uuid4(),
+)
+_REVISION = CompiledQuery(lambda pk: Revision.objects.order_by().filter(pk=pk), pk=2**62 + 7)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def build(gateway: Gateway) -> Packed:
     """The newest snapshot, noted on the gateway with its digest.
 
     Every change locks the gateway's row before it touches another: while we hold it, all rows are of
     one moment. The number of queries does not depend on how many APIs there are.
     """
-    row = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
+    row = next(iter(_LOCKED(gateway=gateway.pk)), None)
+    if row is None:
+        raise Gateway.DoesNotExist
     deployed = store.deployed(row)
     contexts = _contexts(deployed)
     automated = holding.holding(row.environment_id, ApiInstance.objects.filter(gateway=row, is_deployed=True))
@@ -181,11 +189,16 @@ def _texts(
         missing[revision.pk]: _text(
             revision, contexts, automated.get(revision.api_id, ()), mentioned, sets.get(revision.api_id)
         )
-        for revision in Revision.objects.filter(pk__in=missing).order_by()
+        for revision in _revisions(list(missing))
     }
     _cache.keep(made)
     known |= made
     return [known[key] for key in keys]
+
+
+def _revisions(ids: Sequence[int]) -> Iterable[Revision]:
+    """Most often one API has changed."""
+    return _REVISION(pk=ids[0]) if len(ids) == 1 else Revision.objects.filter(pk__in=ids).order_by()
 
 
 def _mark(held: Held) -> str:

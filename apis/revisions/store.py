@@ -4,8 +4,8 @@ Call it with the gateways locked, as every change of what runs there does.
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
-from uuid import UUID
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.db.models import (
@@ -23,6 +23,7 @@ from django.db.models.expressions import Combinable
 from apis.models import ApiInstance
 from apis.revision import Brought, Content, Revision
 from apis.revisions import rows
+from console.compiled import CompiledQuery
 from gateways.models import Gateway
 
 BATCH = 200
@@ -142,13 +143,19 @@ def adopt_some(gateway: Gateway, most: int) -> int:
 _STALE = Q(revision=None) | Q(revision_generation=None) | ~Q(revision_generation=F("changed_generation"))
 
 
-def _deployed(gateway: Gateway) -> list[Deployed]:
+def _deployed_to(gateway: UUID) -> "QuerySet[ApiInstance, tuple[Any, ...]]":
     is_stale = ExpressionWrapper(_STALE, output_field=BooleanField())
     found = ApiInstance.objects.filter(gateway=gateway, is_deployed=True).order_by("pk")
     of_revision = [f"revision__{field}" for field in Deployed._fields[2:-2]]
     own = ["pk", "revision_id", *of_revision, "is_stale", "change_set_id"]
-    fields = found.annotate(is_stale=is_stale).values_list(*own)
-    return [Deployed(*one) for one in fields]
+    return found.annotate(is_stale=is_stale).values_list(*own)
+
+
+_DEPLOYED = CompiledQuery(_deployed_to, gateway=uuid4())
+
+
+def _deployed(gateway: Gateway) -> list[Deployed]:
+    return [Deployed(*one) for one in _DEPLOYED(gateway=gateway.pk)]
 
 
 def _adopt(gateway: Gateway, replaced: Mapping[int, int | None]) -> None:

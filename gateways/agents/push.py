@@ -12,18 +12,18 @@ from gateways.models import Deployment, Gateway
 log = logging.getLogger(__name__)
 
 
-def push(gateway: Gateway, snapshot: Packed) -> int:
-    """Send the snapshot down every stream of the gateway, and wait for nobody.
+def push(attempt: Deployment, snapshot: Packed) -> int:
+    """Send the snapshot down every stream of the attempt's gateway, and wait for nobody.
 
     How many live replicas said that they have a stream: those that have none fetch it with their next
     heartbeat, as do all when Valkey is away. Answers come as requests of their own.
     """
-    row = deployment(gateway, snapshot.generation, snapshot.digest, snapshot.count)
+    gateway = attempt.gateway
     try:
         outbox.send(gateway, snapshot)
     except RedisError as error:
         log.warning("gateway=%s generation=%d sent=false reason=%r", gateway, snapshot.generation, str(error))
-    Deployment.objects.filter(pk=row.pk).update(pushed_at=timezone.now())
+    Deployment.objects.filter(pk=attempt.pk).update(pushed_at=timezone.now())
     return gateway.replicas.connected().filter(has_stream=True).count()
 
 

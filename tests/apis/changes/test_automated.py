@@ -368,10 +368,10 @@ def test_a_snapshot_is_built_with_as_many_queries_for_many_apis(
     for _ in range(3):
         make_api(gateway)
     store.deployed(gateway)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         resources_of(gateway)
     for _ in range(10):
         make_api(gateway)
     store.deployed(gateway)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         resources_of(gateway)

@@ -19,7 +19,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
-from gateways.agents import outbox
+from gateways.agents import console_key, outbox
 from gateways.models import Deployment, Gateway
 from gateways.protocol import resources as r
 from tests.apis.deployment.snapshots import resources_of
@@ -76,6 +76,17 @@ class TestPush:
         assert status.status_of(api).state == "Applying"
         answer(replica, api, taken.generation)
         assert status.status_of(api).state == "Active"
+
+    def test_little_is_asked_and_once_committed_before_it_is_sent(self, replica: SigningReplica) -> None:
+        deployed(replica.gateway, make_actor())
+        console_key.signer()
+
+        with CaptureQueriesContext(connection) as caught:
+            push.push(replica.gateway.pk)
+
+        asked = [one["sql"] for one in caught.captured_queries]
+        assert [sql.split()[0] for sql in asked].count("SAVEPOINT") == 1  # The test's own is around it.
+        assert len(asked) <= 19
 
     def test_what_lies_in_valkey_shows_no_secret_and_only_this_gateway_can_be_sent_it(
         self, replica: SigningReplica, heard: Heard

@@ -178,8 +178,8 @@ class TestSnapshot:
         api = an_api()
         body(api)
 
-        # Savepoint, gateway, what is deployed, what is automated, challenges of ACME, savepoint.
-        with django_assert_num_queries(6):
+        # Gateway, what is deployed, what is automated, challenges of ACME.
+        with django_assert_num_queries(4):
             body(api)
 
     def test_the_number_of_queries_does_not_grow(self) -> None:
