@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.postgres.functions import TransactionNow
 from django.core.exceptions import ValidationError
@@ -66,6 +66,19 @@ _LOCKED = CompiledQuery(
 )
 
 
+def _gateways(ids: Collection[UUID]) -> "QuerySet[Gateway, UUID]":
+    rows = Gateway.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    return rows.values_list("pk", flat=True)
+
+
+_GATEWAY = CompiledQuery(
+    lambda pk: (
+        Gateway.objects.order_by().select_for_update(no_key=True).filter(pk=pk).values_list("pk", flat=True)
+    ),
+    pk=uuid4(),
+)
+
+
 def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     """Let one change at a time at these gateways, so that two cannot take one base path together, and at
     this API, which may have no gateway. Its row is read anew, since others change it.
@@ -74,8 +87,7 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     when a gateway was.
     """
     known = {gateway.pk: gateway for gateway in gateways if gateway is not None}
-    rows = Gateway.objects.select_for_update(no_key=True).filter(pk__in=known).order_by("pk")
-    ids = set(rows.values_list("pk", flat=True))
+    ids = set(_GATEWAY(pk=next(iter(known))) if len(known) == 1 else _gateways(known))
     if gone := ", ".join(str(gateway) for pk, gateway in known.items() if pk not in ids):
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:

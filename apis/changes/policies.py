@@ -17,6 +17,7 @@ from apis.removed import Removed
 from apis.rules import kept_secrets, policy_check, policy_side
 from apis.rules.policy_config import hidden, merged, read_ahead
 from apis.rules.policy_place import numbered, phase_of
+from console.compiled import CompiledQuery
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
@@ -269,14 +270,18 @@ def _lock_read(binding: PolicyBinding, template: Policy[Any], config: Mapping[st
     lock_policy(binding)
 
 
+_NOW = CompiledQuery(lambda pk: PolicyBinding.objects.order_by().filter(pk=pk), pk=2**62 + 7)
+
+
 def lock_policy(binding: PolicyBinding) -> None:
     """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
     api = binding.api
     bookkeeping.lock(api.gateway, api=api)
-    try:
-        binding.refresh_from_db()
-    except PolicyBinding.DoesNotExist as gone:
-        raise Http404(f"Policy {binding.pk} of API {api.pk} not found.") from gone
+    row = next(iter(_NOW(pk=binding.pk)), None)
+    if row is None:
+        raise Http404(f"Policy {binding.pk} of API {api.pk} not found.")
+    for field in PolicyBinding._meta.concrete_fields:
+        setattr(binding, field.attname, getattr(row, field.attname))
     binding.api = api
 
 

@@ -26,6 +26,9 @@ _INSTANCE = CompiledQuery(
     environment=uuid4(),
     pk=2**62 + 7,
 )
+_POLICY = CompiledQuery(
+    lambda api, pk: PolicyBinding.objects.order_by().filter(api=api, pk=pk), api=2**62 + 7, pk=2**62 + 9
+)
 
 
 def filled(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
@@ -84,7 +87,7 @@ def gateway(
 
 
 def policy(api: ApiInstance, policy_id: int) -> PolicyBinding:
-    found = api.policies.filter(pk=policy_id).first() if policy_id < 2**63 else None
+    found = next(iter(_POLICY(api=api.pk, pk=policy_id)), None) if policy_id < 2**63 else None
     if found is None:
         raise NotFound(f"Policy {policy_id} of API {api.pk} not found.")
     found.api = api
