@@ -112,7 +112,7 @@ def _sent_elsewhere(group: SecretGroup) -> Iterator[str]:
         one.group = group
     provider = filling.of(environment.pk)
     own = bindings(environment).select_related("api__asset")
-    saved = [(one.policy, one.config, f"{one.title} of {one.api}") for one in own]
+    saved = [(one.policy, one.config, str(one.api)) for one in own]
     saved += [(one.policy, one.config, f"automated policy {one}") for one in automated(environment)]
     names = ["/".join(key) for key in known]
     deployed = (
@@ -120,7 +120,7 @@ def _sent_elsewhere(group: SecretGroup) -> Iterator[str]:
     )
     for api in deployed.filter(revision__refers_to__overlap=names):
         ran = policies(api.revision.content).values() if api.revision else ()
-        saved += [(one.policy, one.config, f"what is deployed of {api}") for one in ran]
+        saved += [(one.policy, one.config, str(api)) for one in ran]
     for policy, config, whose in saved:
         for found in sent_secrets.astray(policy, config, known, provider):
             yield f"{whose} sends {'/'.join(references.key_of(found.text) or ())} to {found.host}"

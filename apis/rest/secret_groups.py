@@ -7,11 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apis.changes import secret_groups as change
-from apis.rest import reach, secret_reach
+from apis.rest import bodies, reach, secret_reach
 from apis.rest.secret_reach import SecretsViewSet, saved
 from apis.rest.secret_serializers import GroupBody, GroupPatch, GroupShape, Saved
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
+
+NAMES: bodies.Names = (("sent_to", "sentTo"),)
 
 
 @extend_schema_view(
@@ -30,7 +32,8 @@ class SecretGroupViews(SecretsViewSet):
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         place = secret_reach.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(GroupBody, request.data)
-        made = change.create_group(access.caller(request), place, **body)
+        with bodies.client_names(NAMES):
+            made = change.create_group(access.caller(request), place, **body)
         return saved(made, f"Secret group {made} was created.", 201)
 
     def retrieve(
@@ -44,7 +47,8 @@ class SecretGroupViews(SecretsViewSet):
     ) -> Response:
         group = secret_reach.group(request, organization_id, environment_id, group_id, to_edit=True)
         body = reach.valid(GroupPatch, request.data)
-        change.edit_group(access.caller(request), group, **body, seen=preconditions.seen(request))
+        with bodies.client_names(NAMES):
+            change.edit_group(access.caller(request), group, **body, seen=preconditions.seen(request))
         return saved(group, f"Secret group {group} was changed.")
 
     def destroy(

@@ -156,7 +156,9 @@ def test_a_gateway_gets_no_secret_that_would_go_elsewhere(api: ApiInstance, grou
 
 
 def test_hosts_that_are_in_use_are_not_left_out(place: Place, api: ApiInstance, group: SecretGroup) -> None:
-    with pytest.raises(ValidationError, match=r"sends shop/database to ldap\.acme\.example"):
+    with pytest.raises(
+        ValidationError, match=rf"{api} sends shop/database to ldap\.acme\.example: name that"
+    ):
         edit_group(place.user, group, sent_to=["other.example"])
     group.refresh_from_db()
     edit_group(place.user, group, sent_to=["*.acme.example", "other.example"])
@@ -191,5 +193,6 @@ def test_rest_and_the_form_say_the_hosts(place: Place) -> None:
     place.client.post(f"{address}/edit", form)
 
     assert SecretGroup.objects.get().sent_to == ["ldap.acme.example"]
+    refused(rest("PATCH", f"SG/{made.data['id']}", {"sentTo": ["a b"]}), 400, "sentTo: ")
     assert rest("PATCH", f"SG/{made.data['id']}", {"sentTo": []}).status_code == 200
     assert SecretGroup.objects.get().sent_to == []
