@@ -66,6 +66,7 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
                 "__init__.py",
                 "advice.py",
                 "apart.py",
+                "compiled.py",
                 "order.py",
                 "policy.py",
                 "traits.py",
