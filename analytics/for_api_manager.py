@@ -1,4 +1,4 @@
-"""Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
+"""Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.TrafficSource`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
