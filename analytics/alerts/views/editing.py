@@ -53,7 +53,6 @@ def apis_new(request: Request) -> HttpResponse:
     return _apis(request, environment_to_manage(request), None)
 
 
-@require_GET
 def apis_of(request: Request, pk: int) -> HttpResponse:
     alert = alert_to_change(request, pk)
     return _apis(request, alert.environment, alert)
