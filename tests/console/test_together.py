@@ -188,10 +188,10 @@ def test_what_is_taken_meanwhile_is_said_in_the_admin(browser: Client, organizat
 
 def test_an_api_that_is_deleted_while_pinned_is_not_found(root: User, organization: Organization) -> None:
     api = make_api(make_gateway(make_environment(organization)))
-    rest = Rest(root, api.environment)
+    rest, path = Rest(root, api.environment), f"AM/{api.pk}/pin"
 
     with meanwhile(api.delete):
-        answer = rest("PUT", f"AM/{api.pk}/pin")
+        answer = rest("PUT", path)
 
     assert answer.status_code == 404
     assert not Pinned.objects.exists()
