@@ -16,6 +16,7 @@ ABOUT = {
     "alert_id": "alert",
     "set_id": "policy_set",
     "change_set": "change_set",
+    "muted": "muted",
     "muted_id": "muted",
     "key": "job",
     "policy_id": "policy",
