@@ -62,6 +62,10 @@ class CompiledQuery(Generic[Row]):
         found._query = _Known(compiler)  # type: ignore[attr-defined]  # its setter asks for a whole query
         return list(found)
 
+    def first(self, **values: Any) -> Row | None:
+        """Of a statement that answers one row or none."""
+        return next(iter(self(**values)), None)
+
     def _write(self) -> _Written:
         rows = self._make(**self._stand_ins)
         compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)

@@ -91,7 +91,7 @@ def build(gateway: Gateway) -> Built:
 
     The generation is read first: what is committed after that is in the book already, and again in the next.
     """
-    row = next(iter(_BOOK(gateway=gateway.pk)), None)
+    row = _BOOK.first(gateway=gateway.pk)
     lines = _texts(gateway)
     if row is None and not lines:
         head, body = wire.written(str(gateway.pk), 0, [])

@@ -70,13 +70,13 @@ def push(gateway_id: UUID | str) -> timedelta | None:
 
 def _needing(gateway_id: UUID | str) -> Gateway | None:
     """The gateway, when it exists and has a generation that was not pushed yet."""
-    return next(iter(_NEEDING(gateway=UUID(str(gateway_id)))), None)
+    return _NEEDING.first(gateway=UUID(str(gateway_id)))
 
 
 def _rest_of_burst(gateway: Gateway) -> timedelta | None:
     """How long to wait for more changes that come in a row; None when this is the time to push."""
     now = timezone.now()
-    last = next(iter(_LAST(gateway=gateway.pk)), None)
+    last = _LAST.first(gateway=gateway.pk)
     if last is None or last.pushed_at is None:
         return None
     since = now - last.pushed_at

@@ -65,7 +65,7 @@ def build(gateway: Gateway) -> Packed:
     Every change locks the gateway's row before it touches another: while we hold it, all rows are of
     one moment. The number of queries does not depend on how many APIs there are.
     """
-    row = next(iter(_LOCKED(gateway=gateway.pk)), None)
+    row = _LOCKED.first(gateway=gateway.pk)
     if row is None:
         raise Gateway.DoesNotExist
     deployed = store.deployed(row)

@@ -87,7 +87,7 @@ def gateway(
 
 
 def policy(api: ApiInstance, policy_id: int) -> PolicyBinding:
-    found = next(iter(_POLICY(api=api.pk, pk=policy_id)), None) if policy_id < 2**63 else None
+    found = _POLICY.first(api=api.pk, pk=policy_id) if policy_id < 2**63 else None
     if found is None:
         raise NotFound(f"Policy {policy_id} of API {api.pk} not found.")
     found.api = api

@@ -40,7 +40,7 @@ def of_token(token: str) -> tuple[User, Token]:
     """Whose it is. Raises AuthenticationFailed."""
     if token.startswith(PREFIX):
         return _of_personal(token)
-    found = next(iter(_ACCESS(token_hash=digest(token))), None)
+    found = _ACCESS.first(token_hash=digest(token))
     if found is None or not found.is_live or not found.user.is_active:
         raise AuthenticationFailed("The access token is unknown or has expired; log in again.")
     found.user.through = found.connected_app

@@ -10,8 +10,8 @@ _FIRST = CompiledQuery(lambda: ConsoleKey.objects.order_by("pk")[:1])
 
 def console_key() -> ConsoleKey:
     """The only row. When two processes start together, the first to insert wins."""
-    if found := _FIRST():
-        return found[0]
+    if found := _FIRST.first():
+        return found
     pair = trust.key_pair()
     ConsoleKey.objects.bulk_create(
         [ConsoleKey(public_key=pair.public, private_key=pair.private)], ignore_conflicts=True
