@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
-from apis.changes import granting, versions
+from apis.changes import bookkeeping, granting, versions
 from apis.contracts.models import Application, ClientSecret
 from apis.rules.applications import problems
 from apis.rules.problem import refuse
@@ -168,8 +168,7 @@ def _lock(application: Application) -> None:
     row = Application.objects.order_by().select_for_update(no_key=True).filter(pk=application.pk).first()
     if row is None:
         raise Http404(f"Application {application.pk} not found.")
-    for field in Application._meta.concrete_fields:
-        setattr(application, field.attname, getattr(row, field.attname))
+    bookkeeping.take(application, row)
 
 
 def _until(secret: ClientSecret, wanted: datetime) -> datetime:

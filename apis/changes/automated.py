@@ -152,7 +152,7 @@ def edit(
     new.policy_version = policy.policy_version if version is None else version
     new.is_disabled = policy.is_disabled if is_disabled is None else is_disabled
     new.save()
-    _take(policy, new)
+    bookkeeping.take(policy, new)
     after = _facts(policy)
     if policy.secrets != secrets:
         after["secrets"] = "changed"
@@ -301,11 +301,6 @@ def _switch(actor: User, policy: AutomatedPolicy, field: str, value: bool | str)
     deploy(were | coverage.covered(policy))
     _record(actor, AuditEntry.Action.UPDATE, policy, before=before, after=_facts(policy))
     return policy
-
-
-def _take(policy: AutomatedPolicy, new: AutomatedPolicy) -> None:
-    for one in AutomatedPolicy._meta.concrete_fields:
-        setattr(policy, one.attname, getattr(new, one.attname))
 
 
 def _save_order(rows: list[AutomatedPolicy]) -> list[AutomatedPolicy]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.contrib.postgres.functions import TransactionNow
@@ -29,6 +29,7 @@ from gateways.agents import outbox
 from gateways.models import Gateway
 
 logger = logging.getLogger(__name__)
+M = TypeVar("M", bound=models.Model)
 
 _BROUGHT = (
     "changed_generation",
@@ -92,15 +93,20 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:
         return
-    row = next(iter(_LOCKED(pk=api.pk)), None)
+    row = _LOCKED.first(pk=api.pk)
     if row is None:
         raise Http404(f"API {api.pk} not found.")
     if gateways and row.gateway_id and row.gateway_id not in ids:
         _lock_new_gateway(row, row.gateway_id)
-    for field in ApiInstance._meta.concrete_fields:
-        setattr(api, field.attname, getattr(row, field.attname))
+    take(api, row)
     if gateways:
         store.adopt(api)
+
+
+def take(row: M, now: M) -> None:
+    """The row's columns are what they are now."""
+    for field in row._meta.concrete_fields:
+        setattr(row, field.attname, getattr(now, field.attname))
 
 
 def _lock_new_gateway(api: ApiInstance, gateway_id: UUID) -> None:

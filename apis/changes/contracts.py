@@ -262,8 +262,7 @@ def _begin(contract: Contract, seen: str, answer: str) -> dict[str, Any]:
     row = related.select_for_update(no_key=True, of=("self",)).order_by().filter(pk=contract.pk).first()
     if row is None:
         raise Http404(f"Contract {contract.pk} not found.")
-    for field in Contract._meta.concrete_fields:
-        setattr(contract, field.attname, getattr(row, field.attname))
+    bookkeeping.take(contract, row)
     contract.application, contract.tier, contract.requested_tier = (
         row.application,
         row.tier,

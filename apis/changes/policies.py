@@ -277,11 +277,10 @@ def lock_policy(binding: PolicyBinding) -> None:
     """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
     api = binding.api
     bookkeeping.lock(api.gateway, api=api)
-    row = next(iter(_NOW(pk=binding.pk)), None)
+    row = _NOW.first(pk=binding.pk)
     if row is None:
         raise Http404(f"Policy {binding.pk} of API {api.pk} not found.")
-    for field in PolicyBinding._meta.concrete_fields:
-        setattr(binding, field.attname, getattr(row, field.attname))
+    bookkeeping.take(binding, row)
     binding.api = api
 
 
