@@ -14,6 +14,7 @@ from apis.promotions.models import Counterpart
 from console.named import MOST, few
 from console.permissions import Permission
 from console.scope import Request
+from gateways.protocol.addresses import UPSTREAM_PORTS
 
 
 class UsedBy(NamedTuple):
@@ -107,7 +108,7 @@ def _fronts(uri: str) -> Iterator[Place]:
 def _read(uri: str) -> Place | None:
     try:
         found = urlsplit(uri)
-        port = found.port or {"http": 80, "https": 443}.get(found.scheme)
+        port = found.port or UPSTREAM_PORTS.get(found.scheme)
     except ValueError:
         return None
     return (_host(found.hostname), port, found.path.rstrip("/")) if found.hostname else None
