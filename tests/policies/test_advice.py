@@ -105,3 +105,19 @@ def test_credentials_for_every_site_are_told() -> None:
     assert said() == ["supportCredentials"]
     assert said(publicResource=False, originGroups=[{"origins": ["*"]}]) == ["supportCredentials"]
     assert said(publicResource=False, originGroups=[{"origins": ["https://*.example.com"]}]) == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "count"),
+    [
+        ("application/json", '{"code": {{status}}, "error": "{{error}}", "id": "{{requestId}}"}', 0),
+        ("application/json", '{"id": {{requestId}}}', 1),
+        ("Application/Problem+JSON; charset=utf-8", "down", 1),
+        ("text/plain", "down", 0),
+    ],
+)
+def test_a_template_that_is_no_json_and_says_it_is_told(content_type: str, body: str, count: int) -> None:
+    errors = find("error-templates")
+    config = {"templates": [{"status": "503", "contentType": content_type, "body": body}]}
+
+    assert len(advice(errors, errors.config.model_validate(config))) == count

@@ -1,33 +1,40 @@
 """Error Templates: what the gateway's own errors of an API look like."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from policies.compiled import Compiled, Scope
 from policies.expression import lua
 from policies.fields.headers import CONTROL
-from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
+from policies.policy import Advice, Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import script
 
 NAME = "error-templates"
 MOST_TEMPLATES, MOST_BODY_CHARACTERS = 20, 8192
 PLACEHOLDERS = ("status", "error", "requestId")
-Status = Literal["400", "401", "403", "404", "413", "429", "500", "502", "503", "504", "4xx", "5xx"]
+Status = Annotated[
+    Literal["400", "401", "403", "404", "413", "429", "500", "502", "503", "504", "4xx", "5xx"],
+    BeforeValidator(lambda given: str(given) if type(given) is int else given),
+]
+"""Text; a file says 404 as a number, too."""
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM = (
     '{"type": "about:blank", "title": "{{error}}", "status": {{status}}, '
     '"instance": "urn:request:{{requestId}}"}'
 )
+_FILLED = {"status": "404", "error": "Not Found", "requestId": "5f0c-1"}
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _MEDIA_TYPE = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9-]+=[A-Za-z0-9\"._-]+)*"
 )
+_JSON_TYPE = re.compile(r"(?i)application/(json|[a-z0-9!#$&^_.+-]+\+json)[ ;]*")
 _WORDS = {str(one.value): one.phrase for one in HTTPStatus if one.value >= HTTPStatus.BAD_REQUEST}
 
 
@@ -107,6 +114,21 @@ def _parts(body: str) -> Iterator[str]:
     yield from _PLACEHOLDER.split(body)
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    for one in config.templates:
+        if _JSON_TYPE.match(f"{one.content_type};") and not _is_json(one.body):
+            yield Advice("templates", f"the body for {one.status} is no JSON, as its content type says it is")
+
+
+def _is_json(body: str) -> bool:
+    """Once it is filled in."""
+    try:
+        json.loads(_PLACEHOLDER.sub(lambda found: _FILLED[found[1]], body))
+    except ValueError:
+        return False
+    return True
+
+
 POLICY = Policy(
     name=NAME,
     title="Error Templates",
@@ -116,6 +138,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("error-templates-flex",),
     is_resource_level=False,
     is_applied_once=True,
