@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from analytics import calls, queries, upstreams
+from analytics import calls, conditions, queries, upstreams
 from analytics.bars import bars
 from analytics.figures import CLASSES, Figures, LabelShare, ResourceShare, add
 from analytics.models import Sample
@@ -101,7 +101,7 @@ def tiles(
     whose: Whose, over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
 ) -> Tiles:
     before = queries.requests(whose, over.before)
-    return Tiles(add(points), before, _refusals(refused))
+    return Tiles(add(points), before, _policy_rows([(name, sum(counts)) for name, counts in refused.items()]))
 
 
 def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
@@ -136,6 +136,7 @@ def of_api(
         "routes": rows(parts["route"], _route_titles(api, parts["route"])),
         "failures": failure_rows(queries.failures(ids, over)),
         "refusals": [] if asked else _check_rows(queries.checks([api.pk], over)),
+        "would_refuse": [] if asked else _policy_rows(conditions.would_refuse([api.pk], over)),
         "samples": samples(api, over, samples_of, request_id, asked),
         "request_id": request_id,
         "samples_of": samples_of,
@@ -157,6 +158,7 @@ def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
         "busiest": [leaders[api] for api in busiest],
         "failing": [leaders[api] for api in failing],
         "failures": failure_rows(queries.failures(environment, over)),
+        "would_refuse": _policy_rows(conditions.would_refuse(environment, over)),
         "apis_count": apis.count(),
     }
 
@@ -281,10 +283,9 @@ def _check_rows(found: Sequence[tuple[str, str, int]]) -> list[BarRow]:
     ]
 
 
-def _refusals(refused: Mapping[str, Sequence[int]]) -> list[BarRow]:
-    totals = {_title(policy): sum(counts) for policy, counts in refused.items()}
-    whole = sum(totals.values()) or 1
-    return [BarRow(title, count, 100 * count / whole) for title, count in totals.items()]
+def _policy_rows(found: Sequence[tuple[str, int]]) -> list[BarRow]:
+    whole = sum(count for _, count in found) or 1
+    return [BarRow(_title(policy), count, 100 * count / whole) for policy, count in found]
 
 
 def _resource_rows(resources: Sequence[ResourceShare]) -> list[tuple[ResourceShare, float]]:

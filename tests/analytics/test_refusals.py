@@ -65,6 +65,9 @@ def test_the_lane_tells_what_would_have_been_refused(client: Client, api: ApiIns
     Shipper(api).ship(count(api, 400), observed=(observed(observe(api), 312),))
 
     assert "would have refused 312 requests in 24 h" in page(client, api)
+    for at in ("/analytics", f"/apis/{api.pk}/analytics"):
+        _, _, card = client.get(at).content.decode().partition("Would be refused</h2>")
+        assert "IP Allowlist" in card and ">312<" in card.partition("</section>")[0]
 
 
 def test_of_one_that_enforces_nothing_is_told(client: Client, api: ApiInstance) -> None:
@@ -72,6 +75,7 @@ def test_of_one_that_enforces_nothing_is_told(client: Client, api: ApiInstance) 
     Shipper(api).ship(count(api, 400))
 
     assert "would have refused" not in page(client, api)
+    assert "Would be refused</h2>" not in analytics(client, api)
 
 
 def test_what_was_before_the_change_does_not_count(api: ApiInstance) -> None:
