@@ -107,13 +107,20 @@ def enable(request: Request, pk: int, binding: int) -> HttpResponse:
 
 @require_POST
 def enforce(request: Request, pk: int, binding: int) -> HttpResponse:
-    """From telling what it would refuse to refusing it."""
+    """From telling what it would refuse to refusing it; the page offers the way back, which comes here, too."""
     row = binding_to_change(request, pk, binding)
-    policies.set_policy_mode(request.user, row, PolicyBinding.Mode.ENFORCE)
-    done = f"{row.title} refuses from now on what it finds wrong."
-    waits = f"{row.title} is to refuse what it finds wrong."
+    is_back = request.POST.get("mode") == PolicyBinding.Mode.OBSERVE
+    mode = PolicyBinding.Mode.OBSERVE if is_back else PolicyBinding.Mode.ENFORCE
+    policies.set_policy_mode(request.user, row, mode)
+    if is_back:
+        done = f"{row.title} only observes again, and refuses nothing."
+        waits = f"{row.title} is to observe only."
+    else:
+        done = f"{row.title} refuses from now on what it finds wrong."
+        waits = f"{row.title} is to refuse what it finds wrong."
     messages.success(request, saving.told(row.api, done, waits))
-    return redirect("api_policies", row.api_id)
+    back = "" if is_back else f"?enforced={row.pk}"
+    return redirect(f"{reverse('api_policies', args=[row.api_id])}{back}")
 
 
 @require_POST
@@ -155,6 +162,7 @@ def _lane(
         "fixed": sum(one.runs_first for one in applied),
         "is_moved": is_moved,
         "removed": undo.title(request.session, api),
+        "enforced": request.GET.get("enforced", ""),
     }
     context |= {"automated": shown.automated, "outbound": shown.outbound, "lane": shown}
     context["gone"] = (

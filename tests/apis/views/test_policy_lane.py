@@ -87,12 +87,17 @@ def test_one_that_observes_is_enforced_in_one_click(place: Place) -> None:
     binding = allow(place, api, mode="observe")
 
     shown = text(place.client.get(f"/apis/{api.pk}/policies"))
-    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/enforce")
+    enforced = place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/enforce", follow=True)
+    binding.refresh_from_db()
+    mode = binding.mode
+    back = {"mode": "observe"}
+    observed = place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/enforce", back, follow=True)
 
     binding.refresh_from_db()
-    assert "Observing" in shown
-    assert binding.mode == "enforce"
-    assert "Observing" not in text(place.client.get(f"/apis/{api.pk}/policies"))
+    assert (mode, binding.mode) == ("enforce", "observe")
+    assert "Observing" in shown and "Observing" in text(observed)
+    assert "Observing" not in text(enforced) and "Observe again" in text(enforced)
+    assert "Observe again" not in text(place.client.get(f"/apis/{api.pk}/policies"))
 
 
 def test_removal_can_be_undone_with_its_secret(place: Place) -> None:
