@@ -2,7 +2,8 @@
 
 A policy's `cost.yaml` says with which configuration (`given`), `headers` and `body`, and among which
 `contracts`; `answers` is the JSON of a server at PROVIDER that the configuration names. It is the only policy
-of its API, and its requests pass; with `signed_with` they are signed. COUNTRIES is a database in which this
+of its API, and its requests pass; with `signed_with` they are signed. With `remembered` it is measured once
+more, with these settings beside: then it asks nobody, and remembers. COUNTRIES is a database in which this
 machine is in Germany, DIRECTORY one of people over LDAP. One without the file is not measured. Where it says
 `hits: true` its requests ask no upstream, and all that they take is told, not what they take more.
 """
@@ -11,7 +12,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,18 +50,20 @@ spec: {targetRef: {name: $name}, policyRef: {name: route}, config: {destinationR
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
-    """`told` is the cost.yaml; a policy of None stands for the API without one."""
+    """`told` is the cost.yaml, `name` the API's; a policy of None stands for the API without one."""
 
     name: str
     policy: Policy[Any] | None
     told: Mapping[str, Any]
+    is_remembered: bool = False
 
     @property
     def title(self) -> str:
         title = self.policy.title if self.policy else self.name
-        return f"{title}, a hit in all" if self.is_hit else title
+        more = ", a hit in all" if self.is_hit else ", remembered" if self.is_remembered else ""
+        return f"{title}{more}"
 
     @property
     def is_hit(self) -> bool:
@@ -88,7 +91,7 @@ class Measured:
         kind = "Service" if self.policy.is_outbound else "ApiInstance"
         spec: dict[str, Any] = {
             "targetRef": {"kind": kind, "name": self.name},
-            "policyRef": {"name": self.name},
+            "policyRef": {"name": self.policy.name},
         }
         plain = {"apiVersion": "gatewright.dev/v1alpha1"}
         spec["config"] = self.told["given"]
@@ -132,8 +135,9 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
                     raise Failed(f"{one.name}: a request does not pass; mend its cost.yaml")
             for at in range(rounds):
                 for one in policies[:: 1 if at % 2 else -1]:
-                    same = replace(plain, told={"headers": one.headers, "body": one.body})
-                    costs.setdefault(one.without, []).append(_cost(folder, url, same, seconds))
+                    if len(costs.setdefault(one.without, [])) == at:
+                        same = replace(plain, told={"headers": one.headers, "body": one.body})
+                        costs[one.without].append(_cost(folder, url, same, seconds))
                     costs.setdefault(one.name, []).append(_cost(folder, url, one, seconds))
                 report.progress(f"round {at + 1} of {rounds}")
     _tell(costs, policies, quick=quick, rounds=rounds, is_part=bool(only))
@@ -143,8 +147,13 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
 def servers(folder: Path, policies: list[Measured]) -> Iterator[dict[str, str]]:
     """Whom configurations name, by the word that stands for it."""
     (folder / "people").mkdir()
-    with provider(policies) as answers, directory.ldaptor(folder / "people") as people:
+    with provider(policies) as answers, _people(folder) as people:
         yield {"PROVIDER": answers, "COUNTRIES": str(countries_in(folder)), "DIRECTORY": people.url}
+
+
+def _people(folder: Path) -> AbstractContextManager[directory.Directory]:
+    """In OpenLDAP where it is installed."""
+    return (directory.slapd if directory.SLAPD else directory.ldaptor)(folder / "people")
 
 
 def countries_in(folder: Path) -> Path:
@@ -216,10 +225,13 @@ def _tell(
 
 def figures(least: Mapping[str, float], policies: Sequence[Measured]) -> dict[str, Any]:
     """What is kept of the microseconds by name, those of what stands for no policy among them."""
-    more = {one.name: max(0.0, least[one.name] - least[one.without]) for one in policies if not one.is_hit}
+    more = {one: max(0.0, least[one.name] - least[one.without]) for one in policies if not one.is_hit}
     return {
         "without": round(least[PLAIN], 1),
-        "microseconds": {name: round(each, 1) for name, each in more.items()},
+        "microseconds": {one.name: round(each, 1) for one, each in more.items() if not one.is_remembered},
+        "remembered": {
+            one.policy.name: round(each, 1) for one, each in more.items() if one.policy and one.is_remembered
+        },
         "hits": {one.name: round(least[one.name], 1) for one in policies if one.is_hit},
     }
 
@@ -229,7 +241,11 @@ def measured() -> list[Measured]:
     for policy in catalog.policies():
         file = catalog.FOLDER / policy.name.replace("-", "_") / "cost.yaml"
         if file.exists():
-            found.append(Measured(policy.name, policy, yaml.safe_load(file.read_text())))
+            told = yaml.safe_load(file.read_text())
+            found.append(Measured(policy.name, policy, told))
+            if more := told.get("remembered"):
+                given = {"given": told["given"] | more}
+                found.append(Measured(f"{policy.name}-remembered", policy, told | given, is_remembered=True))
     return found
 
 

@@ -15,30 +15,43 @@ class Cost:
     """`microseconds` of CPU that a request takes more than without the policy; where and when measured.
 
     Of a policy that answers by itself they are all that such an answer takes, and `upstream_asked` what a
-    request takes without the policy: the one less the other would be no cost.
+    request takes without the policy: the one less the other would be no cost. `remembered` is the figure of
+    one that may remember what it asked at each request.
     """
 
     microseconds: float
     at: str
     machine: str
     upstream_asked: float | None = None
+    remembered: float | None = None
 
     @property
     def words(self) -> str:
         """For a card."""
-        return f"{self._figure} a request" if self.upstream_asked is None else f"{self._figure} a hit, in all"
+        if self.upstream_asked is not None:
+            return f"{self._figure} a hit, in all"
+        return f"{self._figure} a request" + (
+            f", {_figure(self.remembered)} remembered" if self.remembered else ""
+        )
 
     @property
     def told(self) -> str:
         """For a page."""
         if self.upstream_asked is None:
-            return f"{self._figure} of CPU a request"
+            more = (
+                f", and {_figure(self.remembered)} where its answer is remembered" if self.remembered else ""
+            )
+            return f"{self._figure} of CPU a request{more}"
         asked = f"a request without the policy, which asks the upstream, takes {self.upstream_asked:g} µs"
         return f"{self._figure} of CPU a hit, in all; {asked}"
 
     @property
     def _figure(self) -> str:
-        return f"{self.microseconds:g} µs" if self.microseconds >= LEAST else f"under {LEAST:g} µs"
+        return _figure(self.microseconds)
+
+
+def _figure(microseconds: float) -> str:
+    return f"{microseconds:g} µs" if microseconds >= LEAST else f"under {LEAST:g} µs"
 
 
 @cache
@@ -52,5 +65,9 @@ def read(file: Path) -> dict[str, Cost]:
         return {}
     told = json.loads(file.read_text())
     place = told["at"], told["machine"]
-    more = {name: Cost(each, *place) for name, each in told["microseconds"].items()}
+    remembered = told.get("remembered", {})
+    more = {
+        name: Cost(each, *place, remembered=remembered.get(name))
+        for name, each in told["microseconds"].items()
+    }
     return more | {name: Cost(each, *place, told["without"]) for name, each in told["hits"].items()}

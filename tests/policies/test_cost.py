@@ -22,9 +22,12 @@ def test_what_is_measured_is_a_sound_configuration(file: Path) -> None:
     text = text.replace("COUNTRIES", "/countries.mmdb").replace("DIRECTORY", "ldap://127.0.0.1:1")
     told = yaml.safe_load(text)
 
-    find(file.parent.name.replace("_", "-")).config.model_validate(told["given"])
+    config = find(file.parent.name.replace("_", "-")).config
+    for given in (told["given"], told["given"] | told.get("remembered", {})):
+        config.model_validate(given)
 
-    assert told.keys() <= {"given", "headers", "body", "contracts", "answers", "hits", "signed_with"}
+    known = {"given", "headers", "body", "contracts", "answers", "hits", "signed_with", "remembered"}
+    assert told.keys() <= known
     for contract in told.get("contracts", ()):
         ContractSpec.model_validate({"apiId": "orders", **contract})
 
@@ -57,6 +60,20 @@ def test_a_hit_is_told_as_all_that_it_takes(tmp_path: Path) -> None:
         "47.7 µs of CPU a hit, in all; a request without the policy, which asks the upstream, takes 51 µs"
     )
     assert cost.read(file)["cors"].words == "19.2 µs a request"
+
+
+def test_what_is_remembered_is_told_beside_what_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "costs.json"
+    asks = Measured("native-ext-authz", find("native-ext-authz"), {})
+    remembers = Measured("remembering", find("native-ext-authz"), {}, is_remembered=True)
+    least = {PLAIN: 29.0, "native-ext-authz": 50.5, "remembering": 37.4}
+    kept = figures(least, [asks, remembers])
+    file.write_text(json.dumps({"at": "2026-11-28", "machine": "2 cores", **kept}))
+
+    (found,) = cost.read(file).values()
+
+    assert found.words == "21.5 µs a request, 8.4 µs remembered"
+    assert found.told == "21.5 µs of CPU a request, and 8.4 µs where its answer is remembered"
 
 
 def test_the_costs_that_are_kept_tell_hits_as_hits() -> None:
