@@ -13,8 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from policies.compiled import Compiled, Scope
 from policies.expression import lua
 from policies.fields.headers import CONTROL
-from policies.policy import Advice, Category, Phase, Policy, PolicyConfig, at_most, fault
+from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "error-templates"
 MOST_TEMPLATES, MOST_BODY_CHARACTERS = 20, 8192
