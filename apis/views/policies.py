@@ -107,7 +107,7 @@ def enable(request: Request, pk: int, binding: int) -> HttpResponse:
 
 @require_POST
 def enforce(request: Request, pk: int, binding: int) -> HttpResponse:
-    """From telling what it would refuse to refusing it; the page offers the way back, which comes here, too."""
+    """From telling what it would refuse to refusing it, and back, which the page offers then."""
     row = binding_to_change(request, pk, binding)
     is_back = request.POST.get("mode") == PolicyBinding.Mode.OBSERVE
     mode = PolicyBinding.Mode.OBSERVE if is_back else PolicyBinding.Mode.ENFORCE
