@@ -57,6 +57,10 @@ end
 
 -- Its text; nil where there is none, or nil and the refusal of one that cannot be read.
 local function body_text(handle)
+  if is_grpc(handle) then
+    -- Its end may wait for answers, which would not come.
+    return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
+  end
   local text, refusal = body_as_sent(handle)
   local coding = text and handle:headers():get("content-encoding")
   if not coding or coding:lower() == "identity" then return text, refusal end

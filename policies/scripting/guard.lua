@@ -42,6 +42,15 @@ local function observed(handle, with)
   end
 end
 
+local function is_grpc(handle)
+  local kind = handle:headers():get("content-type") or ""
+  return kind == "application/grpc" or kind:sub(1, 17) == "application/grpc+"
+end
+
+-- What gRPC's callers are told where Envoy's table, made for answers of strangers, says "internal" or "try again":
+-- that an argument is invalid, that something is used up. A refusal may name another one, as `grpc_status`.
+local GRPC_STATUS = { ["400"] = "3", ["413"] = "8", ["429"] = "8" }
+
 local function answer(handle, with)
   local headers = with.headers or {}
   headers[":status"] = with.status
@@ -49,6 +58,7 @@ local function answer(handle, with)
     handle:streamInfo():dynamicMetadata():set("gatewright", "answered", policy_name)
     return handle:respond(headers, "")
   end
+  if is_grpc(handle) then headers["grpc-status"] = with.grpc_status or GRPC_STATUS[with.status] end
   local body, kind = told(handle, with)
   headers["content-type"] = kind
   handle:respond(headers, body)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import grpc
 import pytest
@@ -143,22 +144,54 @@ def test_a_stream_that_flows_for_longer_is_not_cut(gateway: Gateway) -> None:
     wait_until(lambda: len(gateway.log(0)) == 1)
 
 
-def test_what_a_policy_refuses_is_a_status_of_grpc(
-    gateway: Gateway, call: Callable[..., grpc.UnaryUnaryMultiCallable]
-) -> None:
+def refusing(gateway: Gateway, policy: str, config: dict[str, Any]) -> None:
+    """Has this policy refuse what comes: nobody is asked behind it."""
     guarded = yaml.safe_load(Template(API).safe_substitute(gateway.names))
-    guarded["spec"]["policies"] = [
-        {
-            "policyRef": {"name": "http-basic-authentication"},
-            "config": {"username": "ann", "password": "secret"},
-        }
-    ]
+    guarded["spec"]["policies"] = [{"policyRef": {"name": policy}, "config": config}]
     gateway.apply(yaml.safe_dump(guarded).replace("UPSTREAM", "http://127.0.0.1:9"))
 
-    with pytest.raises(grpc.RpcError) as failed:
-        call("Echo")(b"lamp", timeout=CLOCK)
 
-    assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+NO_TOKEN = {"signingMethod": "hmac", "textKey": "a" * 32, "skipClientIdValidation": True}
+ONCE = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 3_600_000}]}
+REFUSALS = [
+    ("http-basic-authentication", {"username": "ann", "password": "x"}, grpc.StatusCode.UNAUTHENTICATED),
+    ("jwt-validation", NO_TOKEN, grpc.StatusCode.UNAUTHENTICATED),
+    ("rate-limiting", ONCE, grpc.StatusCode.RESOURCE_EXHAUSTED),
+]
+
+
+@pytest.mark.parametrize(("policy", "config", "status"), REFUSALS)
+def test_what_a_policy_refuses_is_a_status_of_grpc(
+    gateway: Gateway,
+    call: Callable[..., grpc.UnaryUnaryMultiCallable],
+    policy: str,
+    config: dict[str, Any],
+    status: grpc.StatusCode,
+) -> None:
+    refusing(gateway, policy, config)
+
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as failed:
+            call("Echo")(b"lamp", timeout=CLOCK)
+
+    assert failed.value.code() is status
+
+
+def test_a_policy_that_reads_bodies_refuses_a_stream_before_its_end(gateway: Gateway) -> None:
+    """The caller may wait for an answer before it goes on."""
+    refusing(gateway, "introspection-control", {})
+    ended = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        yield b"lamp"
+        ended.wait(CLOCK)
+
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        with pytest.raises(grpc.RpcError) as failed:
+            list(channel.stream_stream("/shop.Orders/Talk")(messages(), timeout=CLOCK / 6))
+        ended.set()
+
+    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 TWO_HOSTS = """

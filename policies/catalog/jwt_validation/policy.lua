@@ -5,6 +5,8 @@
 -- expected}), headers (a list of {claim, header}); contracts, with contract.lua before this file, or nil.
 
 local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
+-- gRPC's, as for a token that is not accepted.
+local UNAUTHENTICATED = "16"
 -- What is said to the caller, and to the log. Envoy's filter looks at times roughly, before anything else.
 local SAID = {
   [EXPIRED] = { "The token has expired.", "exp: it is past by more than an hour" },
@@ -61,7 +63,9 @@ local function failure(told, handle)
   local failed = told[settings.failed] or {}
   local code = tostring(failed.code or "")
   if code == MISSING then
-    return { status = "400", error = "The token is missing.", reason = "token: there is none" }
+    local refusal = { status = "400", error = "The token is missing.", reason = "token: there is none" }
+    refusal.grpc_status = UNAUTHENTICATED
+    return refusal
   end
   local is_open = code == NO_KEY or code == WRONG
   if is_open then ask_anew() end
