@@ -104,7 +104,7 @@ def _is_for(rule: DocumentedRule, operations: Operations, budget: _Budget) -> bo
 
 
 def _compiled(expression: str) -> "re2._Regexp[str]":
-    expression = regex.templated(regex.unanchored(expression))
+    expression = regex.as_taken(regex.unanchored(expression))
     regex.check(expression)
     return re2.compile(expression, regex.OPTIONS)
 

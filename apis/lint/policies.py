@@ -93,7 +93,7 @@ def _never_applied(subject: LintedApi, one: Running, effort: Effort) -> Iterator
 
 
 def _condition(row: Mapping[str, Any]) -> Rule:
-    path = regex.unanchored(regex.templated(str(row.get("uriTemplateRegex") or "")))
+    path = regex.unanchored(regex.as_taken(str(row.get("uriTemplateRegex") or "")))
     return Rule(None if path in EVERY_PATH else path, str(row.get("methodRegex") or "") or None)
 
 

@@ -66,7 +66,7 @@ def _expressions(route: DesiredRoute) -> Iterator[str]:
 
 def rule_of(route: DesiredRoute) -> Rule:
     """In the form in which rules are compared, as the gateway takes it."""
-    path, host = (regex.unanchored(regex.templated(one)) for one in (route.path, route.host))
+    path, host = (regex.unanchored(regex.as_taken(one)) for one in (route.path, route.host))
     headers = tuple(sorted((name.lower(), text) for name, text in route.headers.items()))
     return Rule(None if path in EVERY_PATH else path, route.methods or None, host or None, headers)
 
@@ -87,7 +87,7 @@ def _of_rule(place: FindingPlace, at: int, route: DesiredRoute, base_path: str) 
 def _glued(route: DesiredRoute) -> Iterator[str]:
     """Advice on a rule whose groups would be joined to an upstream's path without a slash between."""
     try:
-        expression = regex.templated(route.path)
+        expression = regex.as_taken(route.path)
         regex.check(expression)
     except regex.BadRegex:
         return

@@ -25,7 +25,6 @@ MOST_EFFORT = 20_000
 MOST_DEPTH, MOST_STEPS = 20, 2000
 _ESCAPES = {r"\d": "[0-9]", r"\w": "[0-9A-Za-z_]"}
 _REPEATED = ("*", "+")
-_SLASHES = ("/", r"\/")
 _TWICE = f"{OTHER}[0-9A-Fa-f]*"
 """What is percent-encoded more than once, and may be anything to a server that decodes it as often."""
 _IGNORED = f"(?:[. ]|{_TWICE})*(?:(?:;|{_TWICE}).*)?"
@@ -148,7 +147,7 @@ def _as_encoded(piece: str) -> str:
     """As bytes: what is not "/" may be one that came percent-encoded."""
     if piece == "[^/]":
         return f"(?:[^/]|/|{_TWICE})"
-    if piece in _SLASHES:
+    if piece in regex.SLASHES:
         return f"(?:{_ANY_SLASH})"
     if piece.startswith("[") and "/" in piece:
         return f"(?:{piece}|{_ANY_SLASH})"
@@ -305,7 +304,7 @@ class _ExpressionReader:
         if piece == "." and self._next() not in _REPEATED:
             raise Unsure
         found = self._atom(_symbols(piece, self._ignores_case))
-        if piece in _SLASHES:
+        if piece in regex.SLASHES:
             for at in found.first:
                 self.made.after[at] |= found.first
         return found

@@ -48,7 +48,7 @@ def path_advice(path: str, base_path: str) -> Iterator[str]:
     if any(piece == "{" and not in_class for _, piece, in_class in regex.tokens(taken)):
         yield "has a brace, which stands for itself; write [^/]+ for a segment, .* for the rest of the path"
     if "//" in plain and not address:
-        yield "has two slashes in a row, of which rules see one; write one"
+        yield "has two slashes in a row, which are one to rules; write one"
 
 
 def methods_advice(methods: str) -> Iterator[str]:

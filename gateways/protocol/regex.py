@@ -37,6 +37,7 @@ _IN_CLASS = re.compile(r"\[:\^?\w+:\]|" + _ESCAPE + r"|.", re.DOTALL)
 
 _TEMPLATE = re.compile(r"\{[A-Za-z_][\w.-]*\}")
 SEGMENT = "[^/]+"
+SLASHES = ("/", r"\/")
 
 
 class BadRegex(ValueError):
@@ -158,6 +159,18 @@ def templated(expression: str) -> str:
         template = _TEMPLATE.match(expression, position) if piece == "{" and not in_class else None
         found.append(SEGMENT if template else piece)
         end = template.end() if template else end
+    return "".join(found)
+
+
+def as_taken(expression: str) -> str:
+    """As rules take it: templated, and with one slash for several, since they see one in a path."""
+    found: list[str] = []
+    given = [(piece, in_class) for _, piece, in_class in tokens(templated(expression))]
+    for at, (piece, in_class) in enumerate(given):
+        follows = piece in SLASHES and not in_class and found[-1:] and found[-1] in SLASHES
+        after = given[at + 1][0] if at + 1 < len(given) else ""
+        if not follows or after in ("*", "?") or after[:1] == "{":
+            found.append(piece)
     return "".join(found)
 
 

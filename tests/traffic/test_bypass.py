@@ -89,6 +89,7 @@ PUBLIC = [
     "/public/100%25",
 ]
 RULES = {
+    "/admin//.*": "/admin/x",
     "^/admin/.*$": "/admin/x?a=1",
     r"\A/admin/.*\z": "/admin/x?a=1",
     "(^/admin$|^/owner$)": "/owner?a=1",

@@ -188,7 +188,7 @@ def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
 
 def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple[Rule, ...]:
     """Raises Faulty for expressions that Envoy would refuse."""
-    taken = [rule.model_copy(update={"path": rule.path and regex.templated(rule.path)}) for rule in given]
+    taken = [rule.model_copy(update={"path": rule.path and regex.as_taken(rule.path)}) for rule in given]
     faults = [
         found for index, rule in enumerate(taken) for found in _rule_faults(resource, (*path, index), rule)
     ]

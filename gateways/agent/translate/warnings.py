@@ -93,7 +93,7 @@ def _rules(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], base_path:
 def _glued(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], route: ir.Route) -> Iterator[Fault]:
     """Rules whose groups are joined to a destination without the slash that the request had."""
     for at, rule in enumerate(rules):
-        expression = regex.templated(rule.path) if rule.path else ""
+        expression = regex.as_taken(rule.path) if rule.path else ""
         told = {glue_advice(expression, target.destination_path) for target in route.targets}
         for message in sorted(filter(None, told)):
             yield _warning(owner, (*path, at, "path"), message)

@@ -38,6 +38,21 @@ def test_braces_with_a_name_are_one_segment(expression: str, taken: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("expression", "taken"),
+    [
+        ("/a//b", "/a/b"),
+        (r"//a/\///{id}", r"/a/[^/]+"),
+        ("/a//+b", "/a/+b"),
+        ("/a//*b", "/a//*b"),
+        ("/a//{2}b", "/a//{2}b"),
+        ("/a[/]/b", "/a[/]/b"),
+    ],
+)
+def test_several_slashes_are_one(expression: str, taken: str) -> None:
+    assert regex.as_taken(expression) == taken
+
+
+@pytest.mark.parametrize(
     ("path", "words"),
     [
         ("/orders/{id}", "is taken as /orders/[^/]+"),
