@@ -18,10 +18,20 @@ LOCK = 0x6761_7465
 
 @dataclass(frozen=True)
 class FirstLogin:
-    """`password` is None when the person chose it: then it is kept hashed alone."""
+    """`password` is None when the person gave or chose it: then it is kept hashed alone. `must_change`: the
+    next login asks for a new one.
+    """
 
     username: str
     password: str | None
+    must_change: bool = False
+
+    @property
+    def told(self) -> str:
+        """What to log in with."""
+        if self.must_change:
+            return f"{self.password or 'the one you gave'} (you then choose your own)"
+        return self.password or "the one you chose"
 
 
 @contextmanager
@@ -57,7 +67,7 @@ def ensure_data(home: Path, password: str | None = None) -> FirstLogin:
         password = password or _keep(kept, secrets.token_urlsafe(12))
         admin = User.objects.create_superuser(username, password=password, must_change_password=True)
         Role.objects.create(user=admin, organization=organization, name=Role.Name.ADMINISTRATOR)
-    return FirstLogin(admin.username, _still_valid(admin, kept))
+    return FirstLogin(admin.username, _still_valid(admin, kept), admin.must_change_password)
 
 
 def ensure_organization() -> Organization:

@@ -8,7 +8,7 @@ from uuid import UUID
 from apis.from_catalog import response_timeout
 from apis.models import TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, name
-from gateways.protocol.resources import ROUTE_LABEL, ServiceSpec
+from gateways.protocol.resources import ROUTE_LABEL, TITLE, ServiceSpec
 
 ROUTES = ("route", "route-weighted")
 _RULES = ("methods", "path", "host", "headers")
@@ -37,7 +37,7 @@ def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, An
     bindings = _bindings(content, (response_timeout(),))
     timeouts = [one["spec"]["config"]["timeout"] for one in bindings if _is_setting(one)]
     return {
-        "label": own["metadata"]["labels"].get("flex.mulesoft.com/apiinstance-name", ""),
+        "label": own["metadata"]["labels"].get(TITLE, ""),
         "address": content.address.geturl(),
         "tls_context": _name_of(served, contexts),
         "response_timeout_ms": round(1000 * timeouts[0]) if timeouts else None,

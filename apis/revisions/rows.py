@@ -170,7 +170,7 @@ def _labels(api: ApiInstance) -> dict[str, str]:
     tls = {TLS_CONTEXT: str(api.tls_context_id)} if api.tls_context_id else {}
     return tls | {
         f"{LABEL}apiinstance-id": str(api.pk),
-        f"{LABEL}apiinstance-name": api.label or api.asset.asset_id,
+        r.TITLE: api.label or api.asset.asset_id,
         f"{LABEL}deployment-desired-status": "STARTED",
     }
 

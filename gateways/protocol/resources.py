@@ -64,6 +64,10 @@ Name = Annotated[str, AfterValidator(_checked_name)]
 """It is a part of the names of routes and counters, where "/" stands between such parts."""
 
 
+TITLE = "flex.mulesoft.com/apiinstance-name"
+"""The label that says what people call an API."""
+
+
 class Metadata(Model):
     name: Name
     namespace: Name = "default"

@@ -27,7 +27,7 @@ def compiled(
     """`consumer` and `principal` name fields of the provider's answer, the best first."""
     settings: dict[str, lua.Value] = {
         "ask": asked.settings,
-        "realm": scope.api.rpartition("/")[2],
+        "realm": scope.realm,
         "scopes": split(config.scopes),
         "any": config.scope_validation_criteria == "OR",
         "expose_headers": config.expose_headers,

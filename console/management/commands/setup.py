@@ -39,8 +39,8 @@ class Command(BaseCommand):
     def _account(self, login: first_start.FirstLogin) -> str:
         if login.password:
             kept = settings.HOME / "admin-password"
-            return f"Administrator: {login.username}, password {login.password} (kept in {kept})."
-        return f"Administrator: {login.username}, with the password you gave or chose."
+            return f"Administrator: {login.username}, password {login.told}, kept in {kept}."
+        return f"Administrator: {login.username}, password: {login.told}."
 
     def _check_valkey(self) -> None:
         try:

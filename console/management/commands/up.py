@@ -119,10 +119,9 @@ class Command(BaseCommand):
             raise StackError(f"{error} {parts or 'The console does not answer'}.") from error
 
     def welcome(self, login: first_start.FirstLogin, addresses: Addresses, home: Path) -> None:
-        password = f"{login.password} (you then choose your own)" if login.password else "the one you chose"
         self.say("Ready")
         self.stdout.write(
-            f"\n  Console    {settings.CONSOLE_URL}\n  Log in as  {login.username}, password: {password}\n"
+            f"\n  Console    {settings.CONSOLE_URL}\n  Log in as  {login.username}, password: {login.told}\n"
             f"  Echo API   {addresses.echo} (an upstream to try things with)\n"
             f"  Logs       {home / 'logs'}\n  Stop       Ctrl-C\n\n"
         )

@@ -3,6 +3,8 @@
 The unit of failure is one ApiInstance with everything that targets it.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -174,7 +176,22 @@ def _api(
         raise Faulty(*faults)
     # Of equal order, what holds for many APIs comes before an API's own.
     uses = sorted((*automated, *policies), key=lambda use: (not find(use.policy).runs_first, use.order))
-    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses))
+    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses), _title(resource, base_path))
+
+
+def _title(resource: r.ApiInstance, base_path: str) -> str:
+    """As the console labels it. The base path makes it one of its own: to a browser who says the same is the
+    same, and is given a password again.
+    """
+    label = resource.metadata.labels.get(r.TITLE, "")
+    said = _plain(label).strip()
+    return f"{said} at {_plain(base_path) or '/'}" if said else ""
+
+
+def _plain(text: str) -> str:
+    """What may stand between quotation marks in a header: Bestellungen fur Zurich."""
+    ascii_alone = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r'[^ -~]|["\\]', "", ascii_alone)
 
 
 @contextmanager

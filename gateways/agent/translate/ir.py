@@ -109,7 +109,10 @@ class PolicyUse:
 
 @dataclass(frozen=True)
 class Api:
-    """An API: `base_path` is "" or starts with "/" and has none at its end; routes and policies in order."""
+    """An API: `base_path` is "" or starts with "/" and has none at its end; routes and policies in order.
+
+    `title` is what people know it by, for policies to say; "" where the resource has none but its name.
+    """
 
     namespace: str
     name: str
@@ -117,6 +120,7 @@ class Api:
     base_path: str
     routes: tuple[Route, ...]
     policies: tuple[PolicyUse, ...]
+    title: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

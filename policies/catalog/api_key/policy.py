@@ -103,7 +103,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     own: dict[str, Value] = {
         "told": config.consumer_header.lower() or None,
         "hides": config.hide_key,
-        "challenge": f'Key realm="{scope.api.rpartition("/")[2]}"',
+        "challenge": f'Key realm="{scope.realm}"',
     }
     files = [SHA256, KEY] if is_written else [SHA256, memory.LUA, KEY]
     tell = script(scope, NAME, [*files, TELL], looking, gives="authentication")

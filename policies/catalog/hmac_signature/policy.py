@@ -87,7 +87,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "headers": sorted({name.lower() for name in config.signed_headers}),
         "skew": config.clock_skew_seconds,
         **({"told": told} if (told := config.consumer_header.lower()) else {}),
-        "challenge": f'Signature realm="{scope.api.rpartition("/")[2]}"',
+        "challenge": f'Signature realm="{scope.realm}"',
     }
     form = "messages.lua" if config.form == "message-signatures" else "cavage.lua"
     files = [SHA256, HMAC, BASE64, _file("parts.lua"), _file(form)]

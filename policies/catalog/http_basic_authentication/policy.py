@@ -55,7 +55,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "@type": _HTTP + "basic_auth.v3.BasicAuth",
         "users": {"inline_string": users},
         # By default Envoy names the URL, so that a browser asks again for each path.
-        "realm": scope.api.rpartition("/")[2],
+        "realm": scope.realm,
     }
     principal = {
         "@type": _HTTP + "set_metadata.v3.Config",

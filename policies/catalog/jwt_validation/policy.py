@@ -124,7 +124,7 @@ def _settings(config: Config, scope: Scope, issuer: str) -> dict[str, lua.Value]
         "token": config.jwt_expression.lua if is_custom else None,
         "client_id": config.client_id_expression.lua,
         "contracts": None if config.skip_client_id_validation else memory.settings(scope.state, scope.api),
-        "realm": scope.api.rpartition("/")[2],
+        "realm": scope.realm,
         "signature": SIGNATURES.get(signed),
         "algorithms": {f"{name}{bits}": True for name in names},
         "issuers": dict.fromkeys(issuers, True),

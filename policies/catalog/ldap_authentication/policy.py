@@ -153,7 +153,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         remembered_seconds=config.remembered_seconds,
         most_remembered=MOST_REMEMBERED,
     )
-    settings: dict[str, Value] = {"ask": asked.settings, "realm": scope.api.rpartition("/")[2]}
+    settings: dict[str, Value] = {"ask": asked.settings, "realm": scope.realm}
     filters = (
         script(scope, NAME, [questions.LUA, CHECK], settings),
         script(
