@@ -1,9 +1,11 @@
 """Who logs in with a generated or given password chooses their own before anything else."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
-from console import accounts
+from console import accounts, first_start
 from console.models import Environment, Role, User
 from tests.factories import make_role, make_user
 from tests.rest import Rest
@@ -91,3 +93,19 @@ def test_a_user_who_is_made_chooses_first(administrator: User, environment: Envi
 
 def test_who_chose_before_is_not_asked(admin: Client) -> None:
     assert admin.get("/password")["Location"] == "/profile"
+
+
+def test_a_start_says_what_to_log_in_with_and_whether_another_is_asked_for(tmp_path: Path) -> None:
+    first = first_start.ensure_data(tmp_path)
+    admin = User.objects.get()
+    User.objects.update(must_change_password=False)
+    upgraded = first_start.ensure_data(tmp_path).told
+    accounts.set_own_password(admin, "plum-tree-77")
+    chosen = first_start.ensure_data(tmp_path).told
+    User.objects.all().delete()
+    given = first_start.ensure_data(tmp_path, "pear-tree-77").told
+
+    assert first.told == f"{first.password} (you then choose your own)"
+    assert upgraded == first.password
+    assert chosen == "the one you chose"
+    assert given == "the one you gave (you then choose your own)"

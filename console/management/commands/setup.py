@@ -37,10 +37,8 @@ class Command(BaseCommand):
         )
 
     def _account(self, login: first_start.FirstLogin) -> str:
-        if login.password:
-            kept = settings.HOME / "admin-password"
-            return f"Administrator: {login.username}, password {login.told}, kept in {kept}."
-        return f"Administrator: {login.username}, password: {login.told}."
+        kept = f", kept in {settings.HOME / 'admin-password'}" if login.password else ""
+        return f"Administrator: {login.username}, password {login.told}{kept}."
 
     def _check_valkey(self) -> None:
         try:
