@@ -1,6 +1,7 @@
 """Reading settings from the environment."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -39,6 +40,29 @@ def port(name: str, default: int) -> int:
     if value > 65535:
         raise ImproperlyConfigured(f"{name}: {value} is not a port; choose one from 1 to 65535.")
     return value
+
+
+def url(name: str, default: str = "", *, may_have_path: bool = False) -> str:
+    """An address of HTTP, without a slash at its end. A refusal quotes none that holds a password."""
+    text = os.environ.get(name, "").strip().rstrip("/") or default
+    if text and (fault := _url_fault(text, may_have_path)):
+        raise ImproperlyConfigured(f"{name} {fault}; write https://gateway.example.com, or with a port.")
+    return text
+
+
+def _url_fault(text: str, may_have_path: bool) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is no address"
+    if parts.username is not None:
+        return "holds a username, which an address has none of"
+    if parts.scheme not in ("http", "https") or not host or "://" not in text:
+        return f'is "{text}", which is no address that begins with http:// or https://'
+    if parts.query or parts.fragment or re.search(r"\s", text) or (parts.path and not may_have_path):
+        return f'is "{text}", which holds more than scheme, host and port'
+    return ""
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:

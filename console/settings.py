@@ -20,11 +20,11 @@ DEBUG = os.environ.get("GATEWRIGHT_DEBUG") == "1"
 SECRET_KEY = KEYS.secret_key
 CONSOLE_PORT = environment.port("GATEWRIGHT_CONSOLE_PORT", 8000)
 _SCHEME = "https" if os.environ.get("GATEWRIGHT_TLS_CERT") else "http"
-CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"{_SCHEME}://localhost:{CONSOLE_PORT}").rstrip("/")
+CONSOLE_URL = environment.url("GATEWRIGHT_CONSOLE_URL", f"{_SCHEME}://localhost:{CONSOLE_PORT}")
 ALLOWED_HOSTS = ["*"]
 CONSOLE_HOSTS = hosts.allowed(CONSOLE_URL)
 """Which names in a request's Host are answered; console/middleware/hosts.py asks in Django's stead."""
-LINK_URL = os.environ.get("GATEWRIGHT_LINK_URL", "").rstrip("/")
+LINK_URL = environment.url("GATEWRIGHT_LINK_URL", may_have_path=True)
 """Where agents find /agent/v1/stream, if that path of CONSOLE_URL does not lead to `manage.py link`."""
 STREAM_MAX_BYTES = environment.number("GATEWRIGHT_STREAM_MAX_KB", 8192) * 1024
 """The largest snapshot that goes down a stream, lying in Valkey for seconds; larger ones are fetched."""

@@ -1,4 +1,4 @@
-"""The addresses of resources: where a gateway listens, where an upstream is."""
+"""The addresses that people write: where a gateway listens, where an upstream is, where the console is."""
 
 import ipaddress
 import re
@@ -14,6 +14,7 @@ REMEMBERED = 4096
 
 _LISTENER_EXAMPLE = "write http://0.0.0.0:8081/base"
 _UPSTREAM_EXAMPLE = "write https://host:443"
+_CONSOLE_EXAMPLE = "write https://console.example.com, with the port where it is another one"
 UPSTREAM_PORTS = {"http": 80, "https": 443, "h2": 80}
 """By the scheme of an upstream, where its address has none."""
 PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
@@ -114,6 +115,15 @@ def upstream_address(text: str) -> UpstreamAddress:
     )
 
 
+def console_address(text: str) -> str:
+    """Without a slash at its end; a path is a proxy's. Raises BadAddress."""
+    parts = _split(text.strip(), ("http", "https"), _CONSOLE_EXAMPLE)
+    if not parts.hostname:
+        raise BadAddress(f'"{text}" names no host; {_CONSOLE_EXAMPLE}')
+    _port(parts, text)
+    return text.strip().rstrip("/")
+
+
 def is_loopback(url: str) -> bool:
     """Whether the address is this machine's own."""
     host = urlsplit(url).hostname or ""
@@ -132,7 +142,10 @@ def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
         raise BadAddress(f'"{text}" has no scheme; {example}')
     if parts.scheme not in schemes:
         raise BadAddress(f'"{text}": scheme "{parts.scheme}" is not one of {", ".join(schemes)}; {example}')
-    if parts.username is not None or parts.query or parts.fragment or re.search(r"\s", text):
+    if parts.username is not None:
+        # What stands there is a secret, and reasons are shown and logged.
+        raise BadAddress(f"an address holds no username and password; {example}")
+    if parts.query or parts.fragment or re.search(r"\s", text):
         raise BadAddress(f'"{text}" holds more than scheme, host, port and path; {example}')
     return parts
 

@@ -238,6 +238,8 @@ def http_client(url: str, proxy: str | None = None) -> httpx.Client:
 def reason(error: Exception) -> str:
     """Why a request got no answer, and what to do where that is not plain."""
     said = str(error) or type(error).__name__
+    if "WRONG_VERSION_NUMBER" in said:
+        return "it speaks no TLS there: write http://, or the port of its HTTPS"
     if "CERTIFICATE_VERIFY_FAILED" not in said or "mismatch" in said:
         return said
     return f"{said}; name the PEM file of the CA that signed its certificate in SSL_CERT_FILE"

@@ -7,7 +7,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -17,6 +16,7 @@ from gateways.agent.link import registration
 from gateways.agent.link.client import ANSWER_LIMIT, ConsoleCalls, Unreachable, reason, refusal, whole
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.protocol import trust
+from gateways.protocol.addresses import BadAddress, console_address
 from gateways.protocol.messages import RegistrationAnswer, RegistrationRequest
 
 DEFAULT_CONSOLE_URL = "http://localhost:8000"
@@ -157,14 +157,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _console_url(text: str) -> str:
     try:
-        is_one = urlsplit(text).scheme in ("http", "https") and urlsplit(text).hostname
-    except ValueError:
-        is_one = None
-    if not is_one:
-        raise RegistrationFailed(
-            f'"{text}" is not a console\'s address: write --console-url with http:// or https://'
-        )
-    return text.rstrip("/")
+        return console_address(text)
+    except BadAddress as error:
+        raise RegistrationFailed(f"--console-url: {error}") from None
 
 
 def _calls(url: str, proxy: str | None) -> ConsoleCalls:
@@ -237,7 +232,7 @@ def _post(
         raise RegistrationFailed(f"{error}: is this a Gatewright console?") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RegistrationFailed(
-            f"the console at {url} does not answer ({reason(error)}). Check --console-url, --https-proxy, "
+            f"the console at {url} does not answer ({reason(error)}). Check --console-url and its scheme, --https-proxy, "
             "and that this machine can reach it"
         ) from error
     if response.is_redirect:

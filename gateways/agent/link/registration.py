@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from gateways.protocol.addresses import BadAddress, console_address
 from gateways.protocol.faults import dotted, explained
 from gateways.protocol.resources import API_VERSION, Configuration
 from gateways.protocol.yaml_documents import BadYaml
@@ -48,11 +49,13 @@ def read(path: Path) -> Registration:
             name=connection["assetName"],
             organization_id=connection["environment"]["org_id"],
             environment_id=connection["environment"]["env_id"],
-            console_url=connection["anypoint"]["url"].rstrip("/"),
+            console_url=console_address(connection["anypoint"]["url"]),
             console_public_key=connection["consolePublicKey"],
             private_key=connection["privateKey"],
             is_connected=connection["mode"] == "online",
         )
+    except BadAddress as error:
+        raise BadRegistration(f"{file}: spec.platformConnection.anypoint.url: {error}") from None
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadRegistration(
             f"{file}: spec.platformConnection has no usable {error}; it was not made by "

@@ -8,6 +8,7 @@ from gateways.protocol.addresses import (
     BadAddress,
     base_path,
     base_path_fault,
+    console_address,
     listener_address,
     upstream_address,
 )
@@ -53,3 +54,31 @@ def test_a_port_that_begins_with_0_is_refused_with_the_port_it_would_be(
         read("http://127.0.0.1:010/x")
 
     assert read("http://127.0.0.1:10/x")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("localhost:8000", "has no scheme"),
+        ("ftp://localhost", "is not one of http, https"),
+        ("http://", "names no host"),
+        ("http://::1:8000", "port"),
+        ("http://localhost:99999", "port"),
+        ("http://local host", "holds more than"),
+        ("http://localhost:8000?x=1", "holds more than"),
+        ("http://localhost:8000#f", "holds more than"),
+    ],
+)
+def test_what_is_no_address_of_a_console_is_told_why(given: str, said: str) -> None:
+    with pytest.raises(BadAddress, match=said):
+        console_address(given)
+
+    assert console_address(" http://[::1]:8000/below/ ") == "http://[::1]:8000/below"
+
+
+@pytest.mark.parametrize("read", [listener_address, upstream_address, console_address])
+def test_a_refusal_quotes_no_password(read: Callable[[str], object]) -> None:
+    with pytest.raises(BadAddress, match="no username and password") as told:
+        read("http://ann:s3cret@localhost:80/x")
+
+    assert "s3cret" not in str(told.value)
