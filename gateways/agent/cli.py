@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateways.agent import settings
-from gateways.agent.host import garbage, processors
+from gateways.agent.host import garbage, processors, proxies
 from gateways.agent.link import register, registration
 from gateways.agent.link.registration import BadRegistration
 from gateways.agent.rehearsal import arguments as rehearsal
@@ -113,6 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
             "who connects; name the networks unless proxies alone reach the gateway"
         )
     try:
+        proxies.check()
         if chosen.local is not None:
             from gateways.agent import local
 
@@ -121,6 +122,9 @@ def _run(arguments: argparse.Namespace) -> int:
             from gateways.agent import connected
 
             connected.run(chosen)
+    except proxies.BadProxy as error:
+        text = f"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names no proxy ({error}); write http://host:port"
+        raise UserMistake(text) from error
     except (
         ControlUnavailable,
         EnvoyFailed,

@@ -58,16 +58,19 @@ def test_file_names_the_gateway_as_flex_gateway_does(
     }
 
 
+@pytest.mark.parametrize(
+    ("mine", "why"), [("mine", "registers a gateway already"), ("", "is empty: a registration was broken off")]
+)
 def test_existing_registration_is_kept_and_costs_no_token(
-    live_server: LiveServer, tmp_path: Path, token: str
+    live_server: LiveServer, tmp_path: Path, token: str, mine: str, why: str
 ) -> None:
-    (tmp_path / "registration.yaml").write_text("mine")
+    (tmp_path / "registration.yaml").write_text(mine)
 
     code, said = create(live_server, tmp_path, f"--token={token}")
 
     assert code == 1
-    assert "registers a gateway already" in said
-    assert (tmp_path / "registration.yaml").read_text() == "mine"
+    assert why in said
+    assert (tmp_path / "registration.yaml").read_text() == mine
     assert RegistrationToken.objects.get().used_at is None
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from gateways.agent.host import proxies
 from gateways.agent.host.trusted_cas import client_context
 from gateways.agent.link.registration import Registration
 from gateways.protocol import faults
@@ -62,7 +63,7 @@ class ConsoleCalls:
     """
 
     def __init__(self, url: str, proxy: str | None = None) -> None:
-        """Raises ValueError for a proxy's address that is none."""
+        """Raises BadProxy."""
         self._url = url
         self._make = partial(http_client, url, proxy)
         self._http = self._make()
@@ -230,9 +231,11 @@ def whole(response: httpx.Response, most: int) -> httpx.Response:
 def http_client(url: str, proxy: str | None = None) -> httpx.Client:
     """A client for this address; proxies from the environment are not asked for this machine's own.
 
-    Raises ValueError for a proxy's address that is none.
+    Raises BadProxy.
     """
-    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not is_loopback(url), verify=client_context())
+    is_far = not is_loopback(url)
+    with proxies.checked():
+        return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=is_far, verify=client_context())
 
 
 def reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
+from gateways.agent.host.proxies import BadProxy
 from gateways.agent.link import registration
 from gateways.agent.link.client import ANSWER_LIMIT, ConsoleCalls, Unreachable, reason, refusal, whole
 from gateways.agent.link.registration import BadRegistration, Registration
@@ -165,7 +166,7 @@ def _console_url(text: str) -> str:
 def _calls(url: str, proxy: str | None) -> ConsoleCalls:
     try:
         return ConsoleCalls(url, proxy)
-    except ValueError as error:
+    except BadProxy as error:
         text = f"--https-proxy or HTTPS_PROXY names no proxy ({error}); write http://host:port"
         raise RegistrationFailed(text) from error
 

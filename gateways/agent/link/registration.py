@@ -113,9 +113,10 @@ class NewFiles:
                 self._made.append(path)
         except FileExistsError as error:
             self._remove()
+            is_empty = not Path(error.filename).stat().st_size
+            what = "is empty: a registration was broken off" if is_empty else "registers a gateway already"
             raise BadRegistration(
-                f"{error.filename} exists: it registers a gateway already. Name another --output-directory, "
-                "or move that file away"
+                f"{error.filename} exists and {what}. Name another --output-directory, or move that file away"
             ) from error
         except OSError as error:
             self._remove()
