@@ -27,7 +27,11 @@ def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, given: s
 
 @pytest.mark.parametrize(
     ("given", "taken"),
-    [("", "http://usual"), ("http://[::1]:8000/", "http://[::1]:8000"), ("https://a.example", "https://a.example")],
+    [
+        ("", "http://usual"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("https://a.example", "https://a.example"),
+    ],
 )
 def test_an_address_is_taken(monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
     monkeypatch.setenv(NAME, given)

@@ -59,7 +59,8 @@ def test_file_names_the_gateway_as_flex_gateway_does(
 
 
 @pytest.mark.parametrize(
-    ("mine", "why"), [("mine", "registers a gateway already"), ("", "is empty: a registration was broken off")]
+    ("mine", "why"),
+    [("mine", "registers a gateway already"), ("", "is empty: a registration was broken off")],
 )
 def test_existing_registration_is_kept_and_costs_no_token(
     live_server: LiveServer, tmp_path: Path, token: str, mine: str, why: str

@@ -233,8 +233,8 @@ def _post(
         raise RegistrationFailed(f"{error}: is this a Gatewright console?") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RegistrationFailed(
-            f"the console at {url} does not answer ({reason(error)}). Check --console-url and its scheme, --https-proxy, "
-            "and that this machine can reach it"
+            f"the console at {url} does not answer ({reason(error)}). Check --console-url and its scheme, "
+            "--https-proxy, and that this machine can reach it"
         ) from error
     if response.is_redirect:
         raise RegistrationFailed(

@@ -232,8 +232,8 @@ class Compiler:
 
     def _policies(self, api: ir.Api, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """In order. Raises ValueError."""
-        name = f"{api.namespace}/{api.name}"
-        return [(use, self._compiled(use, name, texts, api.base_path, api.title)) for use in api.policies]
+        place = f"{api.namespace}/{api.name}", api.base_path
+        return [(use, self._compiled(use, texts, place, api.title)) for use in api.policies]
 
     def _cluster(self, upstream: ir.Upstream, outbound: Outbound) -> dict[str, Any]:
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
@@ -241,15 +241,13 @@ class Compiler:
 
     def _outbound(self, upstream: ir.Upstream, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """Raises ValueError."""
-        name = f"{upstream.namespace}/{upstream.service}"
-        return [(use, self._compiled(use, name, texts)) for use in upstream.policies]
+        place = f"{upstream.namespace}/{upstream.service}", ""
+        return [(use, self._compiled(use, texts, place)) for use in upstream.policies]
 
-    def _compiled(
-        self, use: ir.PolicyUse, name: str, texts: Texts, base_path: str = "", title: str = ""
-    ) -> Compiled:
+    def _compiled(self, use: ir.PolicyUse, texts: Texts, of: tuple[str, str], title: str = "") -> Compiled:
         noted_as = noted_name(use.binding) or use.policy
         observed_as = noted_as if use.observes else ""
-        place = (use.binding, name, base_path, self.state, system_ca(), self._salt)
+        place = (use.binding, *of, self.state, system_ca(), self._salt)
         most = self.proxying.buffer_limit_bytes
         scope = Scope(*place, observed_as, texts, noted_as, self.shares_counts, most, title)
         try:

@@ -398,22 +398,3 @@ def test_an_api_whose_policy_keeps_a_secret_is_sound(
 
     assert (code, lines) == (0, ["a.yaml:2: ApiInstance orders: ok"])
     assert secret not in "\n".join(run(capsys, "compile", str(folder))[1])
-
-
-@pytest.mark.parametrize("proxy", ["socks5://proxy", "http://[::1", "ftp://proxy"])
-def test_what_is_no_proxy_is_told_before_anything_starts(
-    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    state = tmp_path / "state"
-
-    run = main(["run", "--local", str(tmp_path), "--state", str(state)])
-    told = capsys.readouterr().err
-    given = ["--token=x", "--https-proxy", proxy, "--output-directory", str(tmp_path)]
-    registered = main(["registration", "create", "a", *given])
-
-    assert (run, registered) == (1, 1)
-    assert "names no proxy" in told
-    assert "names no proxy" in capsys.readouterr().err
-    assert not state.exists()
-    assert not list(tmp_path.glob("*.yaml"))
