@@ -44,10 +44,11 @@ _PHASES = {
 }
 
 
-def explain(status: int, policy: str, failure: str) -> Explained:
+def explain(status: int, policy: str, check: str, failure: str) -> Explained:
     """In the words by which requests are counted."""
     refused_by = _policy(policy) if policy else None
-    if refused_by and (found := refused_by.explained.get(status)):
+    told = refused_by.explained if refused_by else {}
+    if found := told.get((status, check)) or told.get(status):
         return found
     if refused_by and status < 500 and refused_by.phase in _PHASES:
         return _PHASES[refused_by.phase]
@@ -57,7 +58,7 @@ def explain(status: int, policy: str, failure: str) -> Explained:
 
 
 def of(trouble: FailedCount) -> Explained:
-    return explain(trouble.status, trouble.policy, trouble.failure)
+    return explain(trouble.status, trouble.policy, trouble.check, trouble.failure)
 
 
 def _policy(name: str) -> Policy[Any] | None:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import calls, conditions, queries, ranges, upstreams
+from analytics import calls, conditions, queries, ranges, upstreams, without_contract
 from analytics.figures import CLASSES, Figures
 from analytics.models import Sample
 from apis.failing import UpstreamFailure
@@ -153,6 +153,7 @@ class RequestsView(APIView):
             found = found.exclude(failure="")
         samples = list(found[: query.validated_data["limit"]])
         callers = calls.callers(api, samples)
+        without_contract.tell(request.user, api, samples)
         return Response([_request(one, callers.get(one.application, "")) for one in samples])
 
 

@@ -76,4 +76,6 @@ def _lines(apis: dict[int, ApiInstance], found: list[calls.FailedCount]) -> list
 
 
 def _told(samples: list[Sample]) -> list[tuple[Sample, Explained]]:
-    return [(one, explained.explain(one.status, one.policy, one.failure)) for one in samples]
+    return [
+        (one, explained.explain(one.status, one.policy, one.policy_check, one.failure)) for one in samples
+    ]

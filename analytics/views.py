@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from analytics import dashboards, figures, queries, ranges, upstreams, usage
+from analytics import dashboards, figures, queries, ranges, upstreams, usage, without_contract
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
@@ -51,6 +51,7 @@ def api_dashboard(request: Request, pk: int) -> HttpResponse:
     chosen = chosen if chosen in dict(SAMPLE_CHOICES) else ""
     context = dashboards.of_api(api, over, chosen, request_id, asked)
     context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES} | _kept(request, asked)
+    without_contract.tell(request.user, api, context["samples"])
     if _is_poll(request):
         return render(request, "analytics/_api.html", context | {"api": api})
     return render(request, "analytics/api_analytics.html", frame(request, api, "analytics") | context)

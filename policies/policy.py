@@ -135,7 +135,8 @@ class Policy(Generic[C]):
     `says_setting` is the part of an upstream's settings that says the same as this outbound policy:
     "healthCheck". `carries_setting` is a setting of an API that reaches gateways as a binding of this one.
 
-    `explained` has words for callers whom it refused, by status, where its phase's do not say enough.
+    `explained` has words for callers whom it refused, by status, or by status and check where the checks ask
+    for different things, where its phase's do not say enough.
 
     `acts_on_responses(config)` tells whether it does anything with what the upstream answers.
 
@@ -175,7 +176,9 @@ class Policy(Generic[C]):
     carries_setting: Literal["", "responseTimeout"] = ""
     answers_preflights: bool = False
     acts_on_responses: Callable[[C], bool] = lambda config: False
-    explained: Mapping[int, Explained] = field(default_factory=dict[int, Explained])
+    explained: Mapping[int | tuple[int, str], Explained] = field(
+        default_factory=dict[int | tuple[int, str], Explained]
+    )
     gives: frozenset[str] = frozenset()
     own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True

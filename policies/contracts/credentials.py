@@ -7,12 +7,23 @@ from policies.contracts import memory
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression
 from policies.scripting.script import BASE64, SHA256
-from policies.traits import Advice
+from policies.traits import Advice, Explained
 
 FILES = (SHA256, memory.LUA, BASE64, memory.CLIENT_LUA)
 """For `script`: they define `client_of`."""
 TELLING = (*FILES, memory.TELL_LUA)
 """A script that gives `authentication`."""
+EXPLAINED = {
+    (401, "client"): Explained(
+        "No contract with this API has the client id that came",
+        "See on the contract's page whether it is approved and has not ended, and compare the client id.",
+    ),
+    (401, "secret"): Explained(
+        "The secret was missing, or is not the application's",
+        "Send the newest secret; after a reset the old one ends at the time you chose.",
+    ),
+}
+"""By the checks of client.lua; a caller hears neither."""
 
 
 def settings(

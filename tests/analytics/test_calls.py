@@ -219,6 +219,14 @@ def test_the_lists_tell_the_requests_of_a_day(owned: Owned) -> None:
     ("fields", "words"),
     [
         ({"status": 401, "policy": "jwt-validation"}, "credentials beside the client id"),
+        (
+            {"status": 401, "policy": "client-id-enforcement", "policy_check": "client"},
+            "No contract with this API has",
+        ),
+        (
+            {"status": 401, "policy": "rate-limiting-sla-based", "policy_check": "secret"},
+            "The secret was missing",
+        ),
         ({"status": 403, "policy": "ip-allowlist"}, "rules do not allow this call"),
         (
             {"status": 503, "failure": "connection_refused", "upstream_host": "inner.test:1"},

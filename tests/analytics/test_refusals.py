@@ -3,6 +3,7 @@
 import html
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,12 +12,15 @@ from analytics import conditions, queries, ranges
 from analytics.ingest import ingest
 from analytics.models import ConditionMinute, ConditionWindow, Sample
 from analytics.rollups import roll_up
+from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
+from console.models import Role
+from console.roles.models import CustomRole
 from gateways.protocol.messages import ObservedCount
 from tests.analytics.test_conditions import bind, page
 from tests.analytics.test_rest import ask
 from tests.analytics.traffic import Shipper, count, sample
-from tests.factories import make_api, make_role, make_user
+from tests.factories import make_api, make_application, make_contract, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -42,9 +46,9 @@ def observed(binding: PolicyBinding, requests: int, at: float | None = None) -> 
     )
 
 
-def analytics(client: Client, api: ApiInstance, query: str = "") -> str:
+def analytics(client: Client, api: ApiInstance, query: str = "", **role: Any) -> str:
     user = make_user()
-    make_role(user, api.environment.organization, "viewer")
+    make_role(user, api.environment.organization, **(role or {"name": "viewer"}))
     client.force_login(user)
     return " ".join(html.unescape(client.get(f"/apis/{api.pk}/analytics{query}").content.decode()).split())
 
@@ -171,3 +175,33 @@ def test_rest_tells_reason_and_id(api: ApiInstance) -> None:
 
 def _day() -> ranges.Range:
     return ranges.last(timedelta(days=1))
+
+
+def test_whose_contract_a_gateway_does_not_know_is_told_to_who_may_see_contracts(
+    client: Client, api: ApiInstance
+) -> None:
+    wanted = {
+        "aaaa": "probably Shop, whose contract waits for approval",
+        "bbbb": "probably Old, whose contract is revoked",
+        "cccc": "probably Other, which has not asked for access",
+        "dddd": "no application here has a client id that begins so",
+    }
+    organization = api.environment.organization
+    for name, start in (("Shop", "aaaa"), ("Old", "bbbb"), ("Other", "cccc")):
+        application = make_application(organization, name=name, client_id=start + "1" * 60)
+        status = {"Shop": Contract.Status.PENDING, "Old": Contract.Status.REVOKED}.get(name)
+        if status:
+            make_contract(api, application=application, status=status)
+    reason = "client: {}... has no contract with this API"
+    told = {"policy": "client-id-enforcement", "policy_check": "client", "status": 401}
+    samples = tuple(sample(api, reason=reason.format(start), **told) for start in wanted)
+    Shipper(api).ship(count(api, 4, **told), samples=samples)
+
+    shown = analytics(client, api)
+
+    for start, words in wanted.items():
+        assert f"{reason.format(start)}: {words}<" in shown
+    custom = CustomRole.objects.create(organization=organization, name="A", permissions=["view:traffic"])
+    alone = analytics(client, api, name=Role.CUSTOM, custom=custom)
+    assert reason.format("aaaa") in alone
+    assert not any(words in alone for words in wanted.values())

@@ -26,15 +26,17 @@ local function key_of(handle)
   return keys[1] or ""
 end
 
--- Whose the key is, and what is counted for it.
+-- Whose the key is, and what is counted for it; nil and why it is nobody's.
 local function known(key)
-  if #key > LONGEST_KEY then return nil end
+  if #key > LONGEST_KEY then return nil, "is nobody's" end
   if settings.consumers then
     local name = settings.consumers[sha256(settings.salt .. key)]
-    return name, name
+    if name then return name, name end
+    return nil, "is nobody's"
   end
-  local contract = contract_of(key)
-  if contract then return contract.application, label_of(contract) end
+  local contract, why = contract_of(key)
+  if not contract then return nil, why end
+  return contract.application, label_of(contract)
 end
 
 -- The name of the caller, its key, and the label by which it is counted; nil and the reason where the key is nobody's.
@@ -42,7 +44,7 @@ local function consumer_of(handle)
   local key, reason = key_of(handle)
   if not key then return nil, reason end
   if key == "" then return nil, "key: there is none" end
-  local name, label = known(key)
-  if not name then return nil, "key: " .. masked(key) .. " is nobody's" end
-  return name, key, label
+  local name, told = known(key)
+  if not name then return nil, "key: " .. masked(key) .. " " .. told end
+  return name, key, told
 end

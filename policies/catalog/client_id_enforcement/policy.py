@@ -88,6 +88,7 @@ POLICY = Policy(
     asks_contracts=asks,
     offered_for="contracts",
     explained={
+        **credentials.EXPLAINED,
         401: Explained(
             "The credentials were not accepted",
             "Send the client id and its newest secret; after a reset the old one ends at the time you chose.",

@@ -87,6 +87,8 @@ POLICY = Policy(
     holds_to_tiers=True,
     offered_for="tiers",
     explained={
+        **credentials.EXPLAINED,
+        (401, "tier"): Explained("The contract has no tier", "Ask the API's owners for one."),
         401: Explained(
             "The credentials were not accepted, or the contract has no tier",
             "Send the client id and its newest secret; see whether the contract is approved.",
