@@ -26,6 +26,11 @@ def reference_in(field: str) -> tuple[str, str] | None:
     return mention.removeprefix(mentions.START), rest
 
 
+def reference(name: str) -> str:
+    """ "group/name" of what stands in a mention, in which the group may lack."""
+    return name if "/" in name else f"{DEFAULT_GROUP}/{name}"
+
+
 def references(configs: Iterable[Any]) -> set[str]:
     """The secrets that these mention, as "group/name"."""
     found = (mentions.read(text) for config in configs for _, text in mentions.found(config))

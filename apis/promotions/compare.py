@@ -1,8 +1,8 @@
 """Two environments side by side: which APIs are in both, in one alone, and in which parts they differ.
 
-By digests of what each part holds, with hosts, upstreams and TLS contexts of the one taken for those of the
-other as promotions have them. The database keeps them: what thousands of APIs hold is neither carried here to
-be compared nor read anew for each look. Secrets are not compared.
+By digests of what each part holds, with hosts, upstreams, TLS contexts and shared secrets of the one taken
+for those of the other as promotions have them. The database keeps them: what thousands hold is neither
+carried here to be compared nor read anew for each look. Secrets are not compared.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import orjson
 from django.db import connection
 
 from apis.models import TlsContext
+from apis.portable import mentioned
 from apis.promotions import digests
 from apis.promotions.digests import Digests
 from apis.promotions.models import Counterpart, Mapped
@@ -27,7 +28,7 @@ STATES: tuple[tuple[State, str], ...] = (
 PARTS = ("versions", "routes", "policies", "tiers", "terms", "settings")
 MOST_APIS = 10_000
 """Of an environment."""
-_TLS = str(Mapped.Kind.TLS)
+_TLS, _SECRET = str(Mapped.Kind.TLS), str(Mapped.Kind.SECRET)
 Names = Mapping[tuple[str, str], str]
 
 
@@ -132,6 +133,8 @@ class _Names:
         (kind, was), (other, name) = here, there
         if kind == _TLS:
             was, name = self._contexts.get(was, was), self._contexts.get(name, name)
+        elif kind == _SECRET:
+            was, name = mentioned.reference(was), mentioned.reference(name)
         return kind == other and self._mapped.get((kind, was), was) == name
 
 

@@ -1,7 +1,7 @@
 """Digests of what each part of an API holds, by which environments are compared: kept until a part changes.
 
-What is called otherwise in another environment, hosts, upstreams and TLS contexts, is in none of them: its
-names lie beside, in the order in which the part has them.
+What is called otherwise in another environment, hosts, upstreams, TLS contexts and shared secrets, is in none
+of them: its names lie beside, in the order in which the part has them.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def form() -> str:
 
 
 # What is read is of one moment, and the count of changes with it.
-_MAKE = """
+_MAKE = r"""
 WITH apis AS (SELECT unnest(%(apis)s::bigint[]) AS id), upstreams AS (
     SELECT upstream.id, api_id, uri, tls_context_id::text AS tls,
         hash_record_extended(ROW(label, nullif(settings, '{}'), tls_context_id IS NULL), 0) AS told
@@ -85,7 +85,8 @@ WITH apis AS (SELECT unnest(%(apis)s::bigint[]) AS id), upstreams AS (
             FROM route JOIN target ON route_id = route.id WHERE tls IS NOT NULL
     ) AS one GROUP BY api_id
 ), binding AS (
-    SELECT binding.* FROM apis_policybinding AS binding JOIN apis ON apis.id = api_id
+    SELECT binding.*, regexp_replace(config::text, '("\$\{secret:)[^"}#]*', '\1', 'g') AS unnamed
+    FROM apis_policybinding AS binding JOIN apis ON apis.id = api_id
 ), acts_on AS (
     SELECT binding.id AS binding_id, binding.api_id, binding.order AS rank, place, uri, tls, told
     FROM binding CROSS JOIN unnest(binding.upstreams) WITH ORDINALITY AS one (id, place)
@@ -94,13 +95,18 @@ WITH apis AS (SELECT unnest(%(apis)s::bigint[]) AS id), upstreams AS (
     SELECT binding_id, hash_array_extended(array_agg(told ORDER BY place), 0) AS told
     FROM acts_on GROUP BY binding_id
 ), policies AS (
-    SELECT api_id, hash_array_extended(array_agg(hash_record_extended(ROW(policy, label, config, conditions,
+    SELECT api_id, hash_array_extended(array_agg(hash_record_extended(ROW(policy, label, unnamed, conditions,
         is_disabled, mode, outbound.told), 0) ORDER BY binding.order, binding.id), 0) AS told
     FROM binding LEFT JOIN outbound ON binding_id = binding.id GROUP BY api_id
 ), policy_names AS (
     SELECT api_id, jsonb_agg(jsonb_build_array(kind, name) ORDER BY rank, binding_id, place, kind) AS names
-    FROM acts_on, LATERAL (VALUES ('upstream', uri), ('tls', tls)) AS one (kind, name)
-    WHERE name IS NOT NULL GROUP BY api_id
+    FROM (
+        SELECT api_id, rank, binding_id, place, kind, name
+            FROM acts_on, LATERAL (VALUES ('upstream', uri), ('tls', tls)) AS one (kind, name)
+        UNION ALL SELECT api_id, binding.order, binding.id, place, 'secret', mentioned[1]
+            FROM binding, LATERAL regexp_matches(config::text, '"\$\{secret:([^"}#]*)', 'g')
+                WITH ORDINALITY AS one (mentioned, place)
+    ) AS one WHERE name IS NOT NULL GROUP BY api_id
 ), tiers AS (
     SELECT api_id, hash_array_extended(array_agg(hash_record_extended(
         ROW(name, description, limits, approves_by_itself, status), 0) ORDER BY name), 0) AS told

@@ -290,7 +290,7 @@ _BESIDE = ("description", "tags", "owners", "consumer_endpoint", "is_deprecated"
 
 
 def _beside(before: Portable, after: Portable) -> Iterator[FieldChange]:
-    """What no gateway is told, in history's words."""
+    """What is part of no deployment, in history's words."""
     yield from history.compared("", _facts(before), _facts(after))
 
 

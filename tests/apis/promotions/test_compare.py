@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apis.assets.models import Asset
-from apis.changes import terms
+from apis.changes import policies, terms
 from apis.changes.instances import edit_api
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.promotions import promoting
@@ -17,7 +17,7 @@ from apis.promotions.compare import compared
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.promotions.test_promoting import production, promoted
 from tests.apis.views.pages import make_place, make_saved_api, text
-from tests.factories import make_environment, make_tier
+from tests.factories import make_environment, make_secret, make_secret_group, make_tier
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +34,27 @@ def test_what_was_promoted_is_the_same_whatever_its_upstreams_are_called() -> No
     assert {name: one.state for name, one in both.items()} == {"Alone": "here", "Orders": "same"}
     assert {name: one.state for name, one in back.items()} == {"Alone": "there", "Orders": "same"}
     assert both["Orders"].there and both["Orders"].there.pk == made.pk
+
+
+def test_a_shared_secret_that_is_called_otherwise_is_the_same_where_a_promotion_has_it_so() -> None:
+    place = make_place()
+    api, environment = make_saved_api(place), production(place)
+    make_secret(make_secret_group(place.environment, name="default"), name="database")
+    live = make_secret_group(environment, name="live")
+    make_secret(live, name="database")
+    make_secret(live, name="other")
+    config = {"username": "ann", "password": "${secret:database}"}
+    policies.apply_policy(place.user, api, "http-basic-authentication", config)
+    choices = proposed(place.user, api, environment, None)
+    made = promoting.promote(
+        place.user, api, replace(choices, shared={"default/database": "live/database"})
+    ).api
+
+    assert compared(place.environment, environment)[0].state == "same"
+    assert compared(environment, place.environment)[0].state == "same"
+    binding = made.policies.get()
+    policies.edit_policy(place.user, binding, {**binding.config, "password": "${secret:live/other}"})
+    assert compared(place.environment, environment)[0].differs == ("policies",)
 
 
 @pytest.mark.parametrize("part", ["routes", "policies", "tiers", "terms", "settings"])
