@@ -30,7 +30,7 @@ class Covered:
         found = ApiInstance.objects.filter(environment__in=environments).order_by("pk")
         columns = ("pk", "environment", "gateway", "is_deployed", "tags", "asset__name", "label")
         self.all = {
-            pk: AlertedApi(pk, environment, gateway, is_deployed, tags, f"api:{pk}", _name(asset, label))
+            pk: AlertedApi(pk, environment, gateway, is_deployed, tags, f"api:{pk}", called(asset, label))
             for pk, environment, gateway, is_deployed, tags, asset, label in found.values_list(*columns)
         }
         self._known: dict[tuple[object, ...], Apis] = {}
@@ -55,5 +55,6 @@ class Covered:
         return {one.pk: one for one in here}
 
 
-def _name(asset: str, label: str) -> str:
+def called(asset: str, label: str) -> str:
+    """What messages and incidents call an API."""
     return f"{asset} ({label})" if label else asset

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from analytics.alerts import permission, wording
+from analytics.alerts.covered import called
 from analytics.alerts.models import Alert, Incident
 from analytics.alerts.settling import Settled
 from console.models import User
@@ -51,6 +52,10 @@ def send(
     subject, text = wording.filled(alert.subject, filling), wording.filled(alert.message, filling)
     if len(incidents) > 1:
         text += "\n\n" + _listed(alert, incidents)
+    if not is_raised:
+        text = f"It is over for {filling['api']}. What was seen last while the condition held:\n\n{text}"
+        if "${alertState}" not in alert.subject:
+            subject = f"[Resolved] {subject}"
     if is_test:
         subject, text = f"[Test] {subject}", f"This is a test of alert {alert}; nothing is wrong.\n\n{text}"
     people = recipients(alert)
@@ -122,6 +127,6 @@ def _payload(
 
 
 def _example(alert: Alert) -> str:
-    if alert.api_id:
-        return str(alert.api)
+    if alert.api:
+        return called(alert.api.asset.name, alert.api.label)
     return str(alert.gateway) if alert.gateway_id else "An example"

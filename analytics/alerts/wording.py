@@ -12,7 +12,7 @@ from analytics.alerts.models import Alert
 from gateways.protocol.faults import did_you_mean
 from policies import catalog
 
-SUBJECT = "${severity}: ${condition} of ${api} is ${operator} ${threshold} (${alertState})"
+SUBJECT = "${severity}: ${condition} of ${api} ${operator} ${threshold} (${alertState})"
 PLAIN_SUBJECT = "${severity}: ${condition} of ${api} (${alertState})"
 MESSAGE = (
     "${condition} of ${api}: ${value}.\n"

@@ -85,7 +85,7 @@ def test_refused_requests_raise_it_and_quiet_resolves_it(
 
     subjects = [mail["Subject"] for mail in mailbox.mails]
     assert [one.partition("(")[2] for one in subjects] == ["Alerting)", "OK)"]
-    assert "is above 2 refusals" in subjects[0]
+    assert "above 2 refusals" in subjects[0]
     assert Round.objects.get().until
 
 

@@ -42,7 +42,18 @@ def test_mails_are_raised_and_resolved(api: ApiInstance, mailbox: Mailbox) -> No
     outbox.work()
 
     assert [mail["Subject"] for mail in mailbox.mails] == ["Orders Alerting", "Orders OK"]
-    assert "Error rate 100 %" in mailbox.mails[0].get_content()
+    raised, resolved = (mail.get_content() for mail in mailbox.mails)
+    assert "Error rate 100 %" in raised and "It is over" not in raised
+    assert resolved.startswith("It is over")
+
+
+def test_a_subject_that_names_no_state_says_that_it_is_over(api: ApiInstance, mailbox: Mailbox) -> None:  # noqa: F811
+    make_alert(api, users=[], addresses=["ops@acme.example"], window_minutes=1, subject="Orders fails")
+
+    raise_it(api).round(3)
+    outbox.work()
+
+    assert [mail["Subject"] for mail in mailbox.mails] == ["Orders fails", "[Resolved] Orders fails"]
 
 
 def test_a_server_that_is_down_loses_nothing(api: ApiInstance, settings: Any) -> None:
@@ -85,7 +96,7 @@ def test_a_test_says_that_it_is_one(api: ApiInstance, mailbox: Mailbox) -> None:
     assert change.send_test(make_actor(), alert) == 1
     outbox.work()
 
-    assert mailbox.mails[0]["Subject"] == f"[Test] Orders v1:{api.pk} Alerting"
+    assert mailbox.mails[0]["Subject"] == "[Test] Orders Alerting"
     assert not Incident.objects.exists()
 
 
