@@ -91,7 +91,7 @@ def latencies(apis: Iterable[int], windows: Iterable[int], at: datetime) -> Seen
         for api, place, listed in _ask_latencies(ids, together, at):
             parts[api][place] = listed
         for api, of_api in parts.items():
-            whole: dict[str, int] = {}
+            whole: dict[str, int] = defaultdict(int)
             found: Parts = {}
             for place, window in enumerate(together):
                 if place in of_api:
@@ -132,10 +132,10 @@ def _together(windows: list[int]) -> list[list[int]]:
 
 
 def _add(whole: dict[str, int], listed: str) -> None:
-    """Histograms as text, with commas between them."""
+    """Histograms as text, with commas between them. `whole` has 0 for what it lacks."""
     for histogram in orjson.loads(f"[{listed}]"):
         for bucket, count in histogram.items():
-            whole[bucket] = whole.get(bucket, 0) + count
+            whole[bucket] += count
 
 
 def _ask_latencies(apis: list[int], windows: list[int], at: datetime) -> list[tuple[int, int, str]]:

@@ -14,6 +14,7 @@ LARGEST = 300
 Histogram = dict[int, int]
 
 _PER_BUCKET = 1 / log(GROWTH)
+_MIDDLES: list[float] = [2 * GROWTH**index / (GROWTH + 1) for index in range(LARGEST + 1)]
 
 
 def bucket(microseconds: int) -> int:
@@ -46,7 +47,4 @@ def middle(index: int) -> float:
     """The value that stands for a bucket: equally far, in proportion, from both of its edges. One behind the
     largest stands for that.
     """
-    if index <= 0:
-        return 1.0
-    edge: float = GROWTH ** min(index, LARGEST)
-    return 2 * edge / (GROWTH + 1)
+    return _MIDDLES[min(index, LARGEST)] if index > 0 else 1.0
