@@ -18,6 +18,7 @@ from apis.models import PolicyBinding
 from apis.rest import reach
 from apis.traffic import Held
 from console.permissions import Permission
+from console.rest.access import caller
 
 MOST_MINUTES = 30 * 24 * 60
 MOST_REQUESTS = 200
@@ -153,7 +154,7 @@ class RequestsView(APIView):
             found = found.exclude(failure="")
         samples = list(found[: query.validated_data["limit"]])
         callers = calls.callers(api, samples)
-        without_contract.tell(request.user, api, samples)
+        without_contract.tell(caller(request), api, samples)
         return Response([_request(one, callers.get(one.application, "")) for one in samples])
 
 

@@ -13,7 +13,7 @@ FILES = (SHA256, memory.LUA, BASE64, memory.CLIENT_LUA)
 """For `script`: they define `client_of`."""
 TELLING = (*FILES, memory.TELL_LUA)
 """A script that gives `authentication`."""
-EXPLAINED = {
+EXPLAINED: dict[int | tuple[int, str], Explained] = {
     (401, "client"): Explained(
         "No contract with this API has the client id that came",
         "See on the contract's page whether it is approved and has not ended, and compare the client id.",
