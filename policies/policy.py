@@ -156,7 +156,8 @@ class Policy(Generic[C]):
     policy before it starts Envoy, and never while one runs; it may be called again at each start.
 
     `shares(state)` gives what replicas exchange where the gateway has a shared storage, and makes what that
-    needs. Policies that give the same function share one exchange.
+    needs. Policies that give the same function share one exchange. `distributes(config)` tells whether it is
+    told to: without a storage the gateway's operator is warned then.
     """
 
     name: str
@@ -194,6 +195,7 @@ class Policy(Generic[C]):
     unobservable: str = ""
     prepare: Callable[[Path], None] | None = None
     shares: Callable[[Path], Exchange] | None = None
+    distributes: Callable[[C], bool] = lambda config: False
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"

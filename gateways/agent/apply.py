@@ -170,7 +170,7 @@ class Applier:
             refused = dict(translation.refused)
             granted_before = self.ledger.own
             try:
-                self.sharing.want(gateway.shared_storage or self._proxying.shared_storage)
+                self.sharing.want(gateway.shared_storage or self._proxying.shared_storage, gateway.apis)
                 # First: an API that is new finds its contracts, and who lost one is out at once.
                 self.ledger.write_own(translation.contracts)
                 good = self._compiled(compiler, translation, refused)

@@ -13,6 +13,10 @@ import pytest
 from redis import Redis
 
 from gateways.agent.sharing.exchange import exchange
+from gateways.agent.sharing.keeper import Sharing
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import translate
+from gateways.protocol.resources import RESOURCE
 from gateways.protocol.shared_storage import SharedStorage
 from policies.counting import shared_memory
 from policies.counting.counts import Counts
@@ -190,3 +194,40 @@ def test_a_server_that_is_no_storage_is_told_of(tmp_path: Path, answer: bytes) -
 
     assert all(replica.said) and not [one for one in replica.said if "a secret" in one]
     assert replica.cell().sent == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "config"),
+    [
+        ("http-caching", {}),
+        ("spike-control", {"maximumRequests": 10, "timePeriodInMilliseconds": 1000}),
+        ("websocket-connection-limit", {}),
+    ],
+)
+def test_what_is_to_be_shared_without_a_storage_is_told(
+    tmp_path: Path, policy: str, config: dict[str, object]
+) -> None:
+    apis = [_api("together", policy, config | {"distributed": True}), _api("alone", policy, config)]
+    sharing = Sharing(tmp_path)
+
+    sharing.want(None, apis)
+    told = sharing.trouble
+    sharing.want(None, apis[1:])
+
+    assert told.startswith(f"There is no shared storage: {policy} of together would be distributed")
+    assert sharing.trouble == ""
+
+
+def _api(name: str, policy: str, config: dict[str, object]) -> ir.Api:
+    given = {
+        "apiVersion": "gatewright.dev/v1alpha1",
+        "kind": "ApiInstance",
+        "metadata": {"name": name},
+        "spec": {
+            "address": f"http://0.0.0.0:8081/{name}",
+            "services": {"one": {"address": "http://127.0.0.1:9"}},
+            "policies": [{"policyRef": {"name": policy}, "config": config}],
+        },
+    }
+    (found,) = translate([RESOURCE.validate_python(given)]).gateway.apis
+    return found

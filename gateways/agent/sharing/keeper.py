@@ -2,33 +2,41 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
+from gateways.agent.translate import ir
 from gateways.protocol.shared_storage import SharedStorage
+from policies.catalog import find
 
 FIRST_SECONDS, LAST_SECONDS = 1.0, 3.0
+MOST_NAMED = 3
 
 log = logging.getLogger(__name__)
 
 
 class Sharing:
-    """One per state folder. `trouble` says why others do not hear of counts; it is "" where they do."""
+    """One per state folder. `trouble` says why others do not hear of counts, or that a policy is told to
+    share where nothing can be shared; it is "" where all is well.
+    """
 
     def __init__(self, state: Path) -> None:
-        self.trouble = ""
+        self.trouble = self._lack = ""
         self._state = state
         self._storage: SharedStorage | None = None
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
 
-    def want(self, storage: SharedStorage | None) -> None:
+    def want(self, storage: SharedStorage | None, apis: Iterable[ir.Api] = ()) -> None:
         """From now on counts are exchanged there, or nowhere. Waits for the first answer, for a moment."""
+        if storage is None:
+            self.close()
+            self._lacks(apis)
+            return
         if storage == self._storage:
             return
         self.close()
         self._storage = storage
-        if storage is None:
-            return
         # The client takes a tenth of a second of each start, where few share counts.
         from gateways.agent.sharing.exchange import exchange
 
@@ -45,6 +53,25 @@ class Sharing:
         )
         self._thread.start()
         first.wait(FIRST_SECONDS)
+
+    def _lacks(self, apis: Iterable[ir.Api]) -> None:
+        """Tells once of what cannot act without a storage."""
+        told = [
+            f"{use.policy} of {api.name}"
+            for api in apis
+            for use in api.policies
+            if find(use.policy).distributes(use.config)
+        ]
+        if told:
+            more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+            self.trouble = (
+                f"There is no shared storage: {', '.join(told[:MOST_NAMED])}{more} would be distributed, and"
+                " each replica counts, and forgets, for itself. Name one by GATEWRIGHT_SHARED_STORAGE."
+            )
+        if self.trouble != self._lack:
+            self._lack = self.trouble
+            if self.trouble:
+                log.warning(self.trouble)
 
     def close(self) -> None:
         """Ends the exchange; what was counted stays."""

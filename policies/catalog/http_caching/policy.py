@@ -70,8 +70,8 @@ class Config(PolicyConfig):
         False,
         title="Forget on all replicas",
         description="What is invalidated at one replica, by the header or by a write, the others forget too, "
-        "within a quarter of a second, where the gateway has shared storage. Answers are not shared: each "
-        "replica asks the upstream for its own.",
+        "within a quarter of a second, where the gateway has shared storage; without, its row warns. Answers "
+        "are not shared: each replica asks the upstream for its own.",
         json_schema_extra={"advanced": True},
     )
     persist_cache: bool = Field(
@@ -232,6 +232,7 @@ POLICY = Policy(
     aliases=("http-caching-flex",),
     prepare=store.prepare,
     shares=Forgotten,
+    distributes=lambda config: config.distributed,
     advice=advice,
     icon="database",
     acts_on_responses=lambda config: True,

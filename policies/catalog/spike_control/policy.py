@@ -126,6 +126,7 @@ POLICY = Policy(
     limits=limits,
     prepare=spikes.prepare,
     shares=Spikes,
+    distributes=lambda config: config.distributed,
     refuses=True,
     icon="chart-line",
     acts_on_responses=lambda config: config.expose_headers,

@@ -70,6 +70,7 @@ POLICY = Policy(
     aliases=("websocket-connection-limit-flex",),
     prepare=connections.prepare,
     shares=Connections,
+    distributes=lambda config: config.distributed,
     refuses=True,
     icon="plug",
     acts_on_responses=lambda config: True,
