@@ -53,7 +53,8 @@ class Refusal:
     that only a refusal by this policy matches.
 
     `reason` is "CHECK: WORDS", as scripts give it; "{address}" in it stands for the caller's address,
-    "{user_agent}" for its User-Agent, "{status}" for what it was answered with.
+    "{user_agent}" for its User-Agent, "{status}" for what it was answered with, "{time}" for how long that
+    took.
     """
 
     details: str

@@ -69,7 +69,7 @@ class CallFacts:
         if said or not self._native:
             return said
         caller, agent = str(self.told.get("caller") or "the caller"), str(self.told.get("agent") or "")
-        return self._native.told(caller, agent, int(self.told.get("status") or 0))
+        return self._native.told(caller, agent, int(self.told.get("status") or 0), "its time")
 
     @cached_property
     def _native(self) -> NativeRefusal | None:

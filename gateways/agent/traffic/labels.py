@@ -39,10 +39,10 @@ class NativeRefusal(NamedTuple):
     def check(self) -> str:
         return self.reason.partition(": ")[0]
 
-    def told(self, address: str, user_agent: str, status: int) -> str:
-        """The reason with what the request had, and was answered with."""
+    def told(self, address: str, user_agent: str, status: int, time: str) -> str:
+        """The reason with what the request had, what it was answered with, and after which time."""
         words = self.reason.replace("{address}", address).replace("{status}", str(status))
-        return words.replace("{user_agent}", user_agent)
+        return words.replace("{time}", time).replace("{user_agent}", user_agent)
 
 
 def catalog_refusals() -> list[NativeRefusal]:

@@ -1,5 +1,5 @@
--- Tells what the filter before, in its shadow mode, would have refused. settings: decision, where it noted that;
--- headers, those that an allowing answer replaces.
+-- Tells what the filter before, in its shadow mode, would have refused. settings: asked, where it noted how
+-- long it asked; decision, what came of it; headers, those that an allowing answer replaces.
 
 envoy_on_request = guarded(function(handle)
   local state = handle:streamInfo():filterState()
@@ -7,10 +7,13 @@ envoy_on_request = guarded(function(handle)
   if decision == "OK" then return end
   -- Upstreams take them for the server's word: no caller may write them.
   for _, name in ipairs(settings.headers) do handle:headers():remove(name) end
-  local reason = "server: it could not be asked, or not be understood"
+  local reason
   if decision == "DENIED" then
     local status = state:get(settings.decision, "status_code")
     reason = "decision: the server refused the request" .. (status and " with " .. status or "")
+  else
+    local microseconds = tonumber(state:get(settings.asked, "latency_us")) or 0
+    reason = ("server: no answer that can be read came within %.0f ms"):format(microseconds / 1000)
   end
   return { status = "403", error = "Access is denied.", reason = reason }
 end)

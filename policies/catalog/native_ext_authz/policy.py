@@ -36,7 +36,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         typed["allowed_headers"] = _named(config.allowed_headers)
     filters: tuple[Filter | Script, ...] = (*_unsaid(config, scope), Filter(scope.binding, typed))
     if scope.observed_as:
-        typed["shadow_mode"] = True
+        typed |= {"shadow_mode": True, "emit_filter_state_stats": True}
         filters = (*filters, _observed(config, scope))
     return Compiled(filters, clusters=(server,))
 
@@ -54,7 +54,8 @@ def _unsaid(config: Config, scope: Scope) -> Iterator[Filter]:
 def _observed(config: Config, scope: Scope) -> Script:
     replaced = config.service_response_upstream_headers if config.server_type == "http" else ()
     headers = [name.lower() for name in replaced]
-    return script(scope, NAME, [_OBSERVED], {"decision": f"{scope.binding}.shadow", "headers": headers})
+    settings = {"asked": scope.binding, "decision": f"{scope.binding}.shadow", "headers": headers}
+    return script(scope, NAME, [_OBSERVED], settings)
 
 
 def _grpc(config: Config, server: Cluster) -> dict[str, Any]:
@@ -106,7 +107,7 @@ POLICY = Policy(
     aliases=("native-ext-authz-flex",),
     refusals=(
         Refusal(r"^ext_authz_denied$", "decision: the server refused the request with {status}"),
-        Refusal(r"^ext_authz_error$", "server: it could not be asked, or not be understood"),
+        Refusal(r"^ext_authz_error$", "server: no answer that can be read came within {time}"),
     ),
     refuses=True,
     icon="shield-check",

@@ -1,6 +1,7 @@
 """Servers that allow, refuse, are slow or away, over both protocols."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,8 +183,6 @@ def test_what_only_observes_asks_and_lets_everybody_pass(
     assert allowed.json()["headers"]["x-role"] == "admin"
     # Over gRPC the server names the header, and only where it allows.
     assert denied.json()["headers"].get("x-role") == (None if kind == "http" else "forged")
-    assert gateway.reasons(before + 3)[before:] == [
-        [],
-        ["decision: the server refused the request with 402"],
-        ["server: it could not be asked, or not be understood"],
-    ]
+    none, denial, (unanswered,) = gateway.reasons(before + 3)[before:]
+    assert (none, denial) == ([], ["decision: the server refused the request with 402"])
+    assert re.fullmatch("server: no answer that can be read came within [0-9]+ ms", unanswered)

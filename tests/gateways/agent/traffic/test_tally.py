@@ -12,7 +12,7 @@ from gateways.protocol.resource_paths import OTHER, template
 from tests.gateways.agent.traffic.log_lines import START, line
 
 NATIVE = NativeRefusal(
-    "ip-allowlist", re.compile(r"^rbac_access_denied"), "address: {address} is not in the list"
+    "ip-allowlist", re.compile(r"^rbac_access_denied"), "address: {address} is not in the list, after {time}"
 )
 
 
@@ -96,7 +96,7 @@ def test_a_refusal_has_its_check_and_its_reason() -> None:
     }
     assert {sample.reason for sample in batch.samples} == {
         "quota: 5 are used up",
-        "address: 127.0.0.1 is not in the list",
+        "address: 127.0.0.1 is not in the list, after 2 ms",
         "",
     }
 
