@@ -11,16 +11,16 @@ STAYS = (
     "Empty: the stored one stays. It is shown to nobody, and asked for anew where the address leads to "
     "another server."
 )
-_PORTS = {"http": 80, "h2": 80, "https": 443, "ldap": 389, "ldaps": 636}
+PORTS = {"http": 80, "h2": 80, "https": 443, "ldap": 389, "ldaps": 636}
 
 
 def leads_elsewhere(before: Iterable[str], after: Iterable[str]) -> bool:
     """Whether one of the addresses is of another scheme, host or port than all that there were before."""
-    known = {_server(one) for one in before if one}
-    return any(_server(one) not in known for one in after if one)
+    known = {server(one) for one in before if one}
+    return any(server(one) not in known for one in after if one)
 
 
-def _server(address: str) -> tuple[str, str, int | None]:
+def server(address: str) -> tuple[str, str, int | None]:
     """Its scheme, host and port; what cannot be read is like itself alone."""
     try:
         parts = urlsplit(address)
@@ -29,4 +29,4 @@ def _server(address: str) -> tuple[str, str, int | None]:
         host, port = "", None
     if not host:
         return "", address, None
-    return parts.scheme, host, port or _PORTS.get(parts.scheme)
+    return parts.scheme, host, port or PORTS.get(parts.scheme)

@@ -1,15 +1,18 @@
 """Shared secrets that an API's policies mention: what is carried of them, and what becomes of it there."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from apis.changes.secret_groups import create_group
 from apis.changes.secrets import create_secret, shared_material
+from apis.client_providers import filling
 from apis.portable.mentioned import of_mention
 from apis.portable.shape import SecretPart
 from apis.portable.wanted import WantedApi
+from apis.rules import sent_secrets
 from apis.rules.problem import Problem, refuse
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -48,7 +51,7 @@ def put(actor: User, wanted: WantedApi) -> Iterator[str]:
     refuse(_missing(actor, wanted, known))
     for one in parts:
         if one.reference not in known:
-            _make(actor, wanted.environment, one)
+            _make(actor, wanted, one)
         elif any(one.values.values()):
             yield STAYS.format(one.reference, wanted.environment)
 
@@ -66,12 +69,14 @@ def _missing(actor: User, wanted: WantedApi, known: set[str]) -> Iterator[Proble
             yield Problem(f"secrets.{of_mention(one)}.{first}", NOT_YOURS.format(place, one.reference))
 
 
-def _make(actor: User, environment: Environment, one: SecretPart) -> None:
+def _make(actor: User, wanted: WantedApi, one: SecretPart) -> None:
+    """In a group that is there, or a new one that names the servers to which policies send its secrets."""
+    environment = wanted.environment
     kind = next(kind for kind, fields in FIELDS.items() if set(fields) == set(one.values))
     try:
         material = shared_material(kind, one.values)
         group = environment.secret_groups.filter(name=one.group).first()
-        group = group or create_group(actor, environment, one.group)
+        group = group or create_group(actor, environment, one.group, sent_to=_servers(wanted, one.group))
         group.environment = environment
         create_secret(actor, group, Secret.Kind.SHARED, one.name, material)
     except ValidationError as error:
@@ -81,3 +86,9 @@ def _make(actor: User, environment: Environment, one: SecretPart) -> None:
             for name, texts in error.error_dict.items()
         }
         raise ValidationError(dict(faults)) from error
+
+
+def _servers(wanted: WantedApi, group: str) -> list[str]:
+    provider = filling.of(wanted.environment.pk)
+    found = (sent_secrets.servers(one.policy, one.config, group, provider) for one in wanted.whole.policies)
+    return list(dict.fromkeys(chain.from_iterable(found)))

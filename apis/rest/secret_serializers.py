@@ -36,7 +36,7 @@ def _hosts(**how: Any) -> s.ListField:
         source="sent_to",
         child=s.CharField(max_length=MOST_CHARACTERS),
         help_text="Ours: the hosts that policies may send its shared secrets to, *.example.com for all below "
-        "it; [] for any.",
+        "it, each with a scheme and port (ldaps://ldap.example.com:636) or for any; [] for any host.",
         **how,
     )
 

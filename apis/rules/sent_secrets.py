@@ -23,3 +23,14 @@ def astray(
     except catalog.UnknownPolicy:
         return
     yield from sending.astray(template, filling.filled(template, config, provider), known)
+
+
+def servers(
+    policy: str, config: Mapping[str, Any], group: str, provider: ClientProvider | None
+) -> Iterator[str]:
+    """Where it sends secrets of this group, as a group names them."""
+    try:
+        template = catalog.find(policy)
+    except catalog.UnknownPolicy:
+        return
+    yield from sending.servers(template, filling.filled(template, config, provider), group)

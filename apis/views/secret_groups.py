@@ -47,7 +47,8 @@ class SecretGroupForm(BaseModel):
         [],
         title="Hosts",
         description="Policies may send its shared secrets to these alone: ldap.example.com, or "
-        "*.example.com for all below it. None: wherever a policy sends them.",
+        "*.example.com for all below it, by any scheme and port; ldaps://ldap.example.com or "
+        "ldap.example.com:636 for these alone. None: wherever a policy sends them.",
     )
 
 

@@ -1,5 +1,6 @@
 """Shared secrets of a group go to the hosts that it names, whichever way a policy comes to mention them."""
 
+import re
 from typing import Any
 
 import orjson
@@ -105,6 +106,28 @@ def test_the_group_s_own_hosts_get_it(place: Place, api: ApiInstance, host: str)
     assert passwords(api) == ["s3cret"]
 
 
+@pytest.mark.parametrize(
+    ("entry", "sent", "instead"),
+    [
+        ("ldaps://ldap.acme.example", "ldaps://ldap.acme.example:636", "ldap://ldap.acme.example"),
+        ("ldap.acme.example:636", "ldaps://ldap.acme.example", "ldaps://ldap.acme.example:1"),
+        ("ldap.acme.example:389", "ldap://ldap.acme.example", "ldaps://ldap.acme.example"),
+        ("ldaps://*.acme.example:1", "ldaps://ldap.acme.example:1", "ldaps://ldap.acme.example"),
+        ("ldaps://[::1]:1", "ldaps://[::1]:1", "ldaps://[::1]:2"),
+    ],
+)
+def test_an_entry_may_name_scheme_and_port(place: Place, entry: str, sent: str, instead: str) -> None:
+    group = create_group(place.user, place.environment, "shop", sent_to=[entry])
+    make_secret(group, name="database")
+    api = make_saved_api(place, deploy=True)
+    binding = apply_policy(place.user, api, "ldap-authentication", LDAP | {"ldapServerURL": sent})
+
+    with pytest.raises(ValidationError, match=f"not to {re.escape(instead)}"):
+        edit_policy(place.user, binding, LDAP | {"ldapServerURL": instead})
+
+    assert passwords(api) == ["s3cret"]
+
+
 def test_a_form_refuses_another_host(place: Place, api: ApiInstance) -> None:
     sent = {f"config.{name}": value for name, value in EVIL.items() if name != "ldapServerUserPassword"}
     sent["config.ldapServerUserPassword.mention"] = MENTION
@@ -169,8 +192,11 @@ def test_hosts_that_are_in_use_are_not_left_out(place: Place, api: ApiInstance, 
 @pytest.mark.parametrize(
     ("host", "hint"),
     [
-        ("ldap.acme.example:636", "write ldap.acme.example"),
-        ("ldaps://ldap.acme.example/x", "write ldap.acme.example"),
+        ("ldaps://ldap.acme.example/x", "write ldaps://ldap.acme.example"),
+        ("ldaps://ann@ldap.acme.example:1", "write ldaps://ldap.acme.example:1"),
+        ("ftp://ldap.acme.example", "is no host"),
+        ("ldap.acme.example:0", "is no host"),
+        ("ldap.acme.example:70000", "is no host"),
         ("*", "is no host"),
         ("a.*.example", "is no host"),
         ("a b", "is no host"),

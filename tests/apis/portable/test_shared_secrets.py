@@ -95,6 +95,24 @@ def test_a_file_names_them_and_is_the_same_after_an_import(
     assert yaml_of([made]) == text
 
 
+def test_a_group_that_is_made_names_where_the_policies_send_its_secrets(
+    place: Place, api: ApiInstance
+) -> None:
+    config = {
+        "ldapServerURL": "ldaps://ldap.acme.example",
+        "ldapServerUserDn": "${secret:shop/database#username}",
+        "ldapServerUserPassword": MENTION,
+        "ldapSearchBase": "dc=acme",
+    }
+    apply_policy(place.user, api, "ldap-authentication", config)
+    environment = elsewhere(place)
+
+    [whole] = read(yaml_of([api]).encode())
+    make(place.user, WantedApi(environment, with_values(whole, **VALUES)))
+
+    assert environment.secret_groups.get().sent_to == ["ldaps://ldap.acme.example"]
+
+
 def test_several_apis_that_mention_the_same_name_it_once(place: Place, api: ApiInstance) -> None:
     other = make_saved_api(place, "Payments")
     apply_policy(place.user, other, "http-basic-authentication", {"username": "a", "password": MENTION})
