@@ -11,7 +11,7 @@ from typing import Any
 
 from console.audit import HIDDEN
 from console.forms import durations
-from console.forms.schema import Schema, resolve
+from console.forms.schema import Schema, of_model, resolve
 from console.lines import within
 from console.models import AuditEntry
 from policies import catalog
@@ -90,10 +90,9 @@ def words(value: Any, schema: Schema | None = None) -> str:
 def schema_of(policy: str) -> Schema | None:
     """Of the policy's configuration; None where the catalog has it no longer."""
     try:
-        schema: Schema = catalog.find(policy).config.model_json_schema()
+        return of_model(catalog.find(policy).config)
     except catalog.UnknownPolicy:
         return None
-    return schema
 
 
 def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[FieldChange]:
@@ -234,6 +233,5 @@ def _schema(entry: AuditEntry) -> Schema | None:
         # An automated policy's name has its label behind the title.
         is_called_so = entry.object_name == policy.title or entry.object_name.startswith(f"{policy.title} (")
         if policy.name in named or (not named and is_called_so):
-            schema: Schema = policy.config.model_json_schema()
-            return schema
+            return of_model(policy.config)
     return None

@@ -15,6 +15,7 @@ from apis.lint.subject import Applied, LintedApi, Running
 from apis.models import Upstream
 from apis.rules import policy_advice
 from apis.rules.config_reading.reading import Busy, Unsound
+from console.forms.schema import of_model
 from gateways.protocol import reach, regex
 from gateways.protocol.languages import Effort
 from gateways.protocol.rules import EVERY_PATH, Rule
@@ -66,7 +67,7 @@ def _of_settings(subject: LintedApi, one: Applied) -> Iterator[Finding]:
 def label(policy: str, field: str) -> str:
     """What the form calls a field of the configuration."""
     name = field.removeprefix("config.").partition(".")[0]
-    known: Mapping[str, Any] = catalog.find(policy).config.model_json_schema(by_alias=True)["properties"]
+    known: Mapping[str, Any] = of_model(catalog.find(policy).config)["properties"]
     return str(known.get(name, {}).get("title") or name)
 
 

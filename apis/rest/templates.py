@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from console.forms.schema import Schema, resolve
+from console.forms.schema import Schema, of_model, resolve
 from console.rest.errors import body
 from policies import catalog
 from policies.policy import CATALOG_GROUP, Policy
@@ -16,7 +16,7 @@ Shape = dict[str, Any]
 
 
 def template(entry: Policy[Any]) -> Shape:
-    schema = entry.config.model_json_schema(by_alias=True)
+    schema = of_model(entry.config)
     return {
         "id": entry.name,
         "groupId": CATALOG_GROUP,

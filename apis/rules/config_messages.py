@@ -8,7 +8,7 @@ from pydantic_core.core_schema import ErrorType
 
 from apis.rules.config_reading import judging
 from console.forms import durations
-from console.forms.schema import Schema, resolve
+from console.forms.schema import Schema, of_model, resolve
 from gateways.protocol.faults import did_you_mean, ended, fields_beside, own_words, wanted
 
 Fault = Mapping[str, Any]
@@ -80,8 +80,7 @@ def _title(policy: Configurable, loc: Sequence[int | str]) -> str:
 
 def _schema(policy: Configurable, loc: Sequence[int | str]) -> Schema:
     """The schema of the parameter at this place."""
-    root = policy.config.model_json_schema(by_alias=True)
-    schema: Schema = root
+    schema = root = of_model(policy.config)
     for part in loc:
         inside = (
             schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
@@ -108,7 +107,7 @@ def _sentence(text: str) -> str:
 
 def _is_secret(policy: Configurable, fault: Fault) -> bool:
     """Whether the value at fault may be secret, since a secret of the policy has that name."""
-    schema = policy.config.model_json_schema()
+    schema = of_model(policy.config)
     shapes = [schema, *schema.get("$defs", {}).values()]
     last = next((part for part in reversed(fault["loc"]) if isinstance(part, str)), "")
     return any(shape.get("properties", {}).get(last, {}).get("writeOnly") for shape in shapes)

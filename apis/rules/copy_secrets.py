@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from apis.models import PolicyBinding
-from console.forms.schema import resolve
+from console.forms.schema import Schema, of_model, resolve
 from policies import catalog
-
-Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ def held(bindings: Iterator[PolicyBinding] | list[PolicyBinding]) -> list[HeldSe
 def label_of(binding: PolicyBinding, path: str) -> str:
     """As its form calls it: "Users 1: Password". The path itself of what the catalog no longer has."""
     try:
-        root = binding.template.config.model_json_schema(by_alias=True)
+        root = of_model(binding.template.config)
     except catalog.UnknownPolicy:
         return path
     words: list[str] = []

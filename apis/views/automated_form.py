@@ -19,6 +19,7 @@ from apis.views.access import automated_to_change, environment_of, messages_of
 from apis.views.conflict import Conflict, of_rows
 from console.forms import schema_data, schema_form
 from console.forms.differences import differences
+from console.forms.schema import of_model
 from console.forms.schema_form import Field
 from console.models import Environment, User
 from console.numbers import number
@@ -48,7 +49,7 @@ class AutomatedForm:
     ) -> None:
         self.environment, self.policy, self.row = environment, policy, row
         self.policy_set = row.policy_set if row else policy_set
-        self.schema = policy.config.model_json_schema(by_alias=True)
+        self.schema = of_model(policy.config)
         self.seen = seen or (change.seen_version(row) if row else change.newest(environment))
         self.config: dict[str, Any] = row.config if row else {}
         self.more: advanced.Values = _more(row) if row else {}

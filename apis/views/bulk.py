@@ -22,6 +22,7 @@ from apis.views import bulk_deploying, bulk_promoting, used
 from apis.views.access import environment_of, messages_of
 from apis.views.bulk_reach import change_of, change_to_begin
 from console.forms import rows, schema_data, schema_form
+from console.forms.schema import of_model
 from console.listing import Select, listing
 from console.numbers import numbers
 from console.permissions import Permission
@@ -243,7 +244,7 @@ def _values(request: Request, found: BulkChange) -> tuple[dict[str, Any], Policy
         chosen = catalog.find(name)
     except catalog.UnknownPolicy as error:
         raise Http404(str(error)) from error
-    schema = chosen.config.model_json_schema(by_alias=True)
+    schema = of_model(chosen.config)
     is_sent = request.method == "POST"
     more = advanced.read(data) if is_sent else {}
     return {
@@ -278,7 +279,7 @@ def _fields(
             )
         )
     if chosen:
-        schema = chosen.config.model_json_schema(by_alias=True)
+        schema = of_model(chosen.config)
         made += schema_form.fields(schema, values["config"], errors)
         also = advanced.fields(values["typed"], errors)
         wanted_fields = ["mode"] * chosen.can_observe

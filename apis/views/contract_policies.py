@@ -13,7 +13,7 @@ from apis.contracts.models import Contract
 from apis.lint.subject import running
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_place
-from console.forms.schema import PREFIX, named
+from console.forms.schema import PREFIX, named, of_model
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
@@ -115,7 +115,7 @@ def granted(api: ApiInstance, policy: Policy[Any]) -> Granted | None:
         return None
     counts = dict(api.contracts.order_by().values_list("status").annotate(Count("pk")))
     approved, waiting = (counts.get(one, 0) for one in (Contract.Status.APPROVED, Contract.Status.PENDING))
-    fields = policy.config.model_json_schema(by_alias=True)["properties"]
+    fields = of_model(policy.config)["properties"]
     said = ((name, one["asksContracts"]) for name, one in fields.items() if "asksContracts" in one)
     when = next(((named(PREFIX, name), json.dumps(value).strip('"')) for name, value in said), None)
     return Granted(approved, waiting, when)

@@ -10,6 +10,7 @@ from apis.lint.findings import Findings, of_subject
 from apis.lint.subject import Applied, LintedApi, Running, subject
 from apis.lint.transport import identifies
 from apis.models import ApiInstance, PolicyBinding
+from console.forms.schema import of_model
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 from policies.summary import summary
@@ -126,7 +127,7 @@ def lane(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> L
     upstreams = {one.pk: str(one) for one in seen.api.upstreams.all()}
 
     def shown(one: Applied) -> AppliedPolicy:
-        words = summary(one.policy.config.model_json_schema(), one.binding.config) if one.policy else ""
+        words = summary(of_model(one.policy.config), one.binding.config) if one.policy else ""
         return AppliedPolicy(
             one.binding,
             one.policy,
@@ -163,7 +164,7 @@ def held_of(one: AutomatedPolicy, yields: str = "") -> HeldPolicy:
         policy = catalog.find(one.policy)
     except catalog.UnknownPolicy:
         return HeldPolicy(one, None, "No longer in the catalog", yields)
-    return HeldPolicy(one, policy, summary(policy.config.model_json_schema(), one.config), yields)
+    return HeldPolicy(one, policy, summary(of_model(policy.config), one.config), yields)
 
 
 def _why_not(one: AutomatedPolicy, runs: list[AutomatedPolicy]) -> str:

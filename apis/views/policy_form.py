@@ -22,7 +22,7 @@ from apis.views.access import messages_of
 from apis.views.conflict import Conflict, Meeting
 from console.forms import schema_data, schema_form
 from console.forms.merging import FormPart
-from console.forms.schema import PREFIX
+from console.forms.schema import PREFIX, of_model
 from console.forms.schema_form import Field
 from console.models import User
 from console.numbers import number
@@ -45,7 +45,7 @@ class PolicyForm:
         data: QueryDict | None = None,
     ) -> None:
         self.api, self.policy, self.binding = api, policy, binding
-        self.schema = policy.config.model_json_schema(by_alias=True)
+        self.schema = of_model(policy.config)
         self.seen = seen or (versions.of_policy(binding) if binding else versions.newest_policy(api))
         self.config: dict[str, Any] = binding.config if binding else {}
         self.more: advanced.Values = _more(binding) if binding else {}
