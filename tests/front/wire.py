@@ -1,5 +1,6 @@
 """HTTP/1 as raw text, for what no client library would send."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +11,18 @@ def answer(port: int, request: str) -> tuple[int, str]:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request.encode())
         told = b""
-        while chunk := connection.recv(65536):
+        # Envoy closes a connection seconds after an answer to what it could not read.
+        while not _is_whole(told) and (chunk := connection.recv(65536)):
             told += chunk
     text = told.decode(errors="replace")
     return int(text.split(" ", 2)[1]), text
+
+
+def _is_whole(told: bytes) -> bool:
+    """Where the answer says how long its body is."""
+    head, end, body = told.partition(b"\r\n\r\n")
+    length = re.search(rb"^content-length: ([0-9]+)\r?$", head, re.IGNORECASE | re.MULTILINE)
+    return bool(end and length and len(body) >= int(length[1]))
 
 
 @contextmanager
