@@ -57,7 +57,7 @@ def test_unreachable_upstream_is_503_in_json(gateway: Gateway) -> None:
 
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/json"
-    assert "upstream connect error" in answer.json()["error"]
+    assert answer.json()["error"] == "The upstream cannot be reached, or gave no answer."
     assert answer.headers["server"] == "gatewright"
 
 

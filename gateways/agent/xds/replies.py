@@ -34,6 +34,12 @@ _IS_WHOLE = "(response.code == 200 && response.code_details == 'direct_response'
 _DENIED, _DENIED_WORDS = "rbac_access_denied", "Access is denied."
 """Envoy's own words name the filter."""
 _TOO_LATE = "The upstream did not begin to answer in time."
+_UNREACHED = {
+    "upstream_reset_before_response_started{overflow": "The upstream has as much to do as it may have.",
+    "upstream_reset_before_response_started": "The upstream cannot be reached, or gave no answer.",
+    "no_healthy_upstream": "The upstream is not well.",
+}
+"""By how the details begin; Envoy's own words tell of connections. The longer beginnings come first."""
 
 
 def as_json() -> dict[str, Any]:
@@ -44,6 +50,10 @@ def as_json() -> dict[str, Any]:
         {"filter": _where(f"response.code_details == 'lua_response' || {_IS_WHOLE}")},
         {**_mapper(is_late, _TOO_LATE), "status_code": 504},
         _mapper(f"response.code_details.startsWith('{_DENIED}')", _DENIED_WORDS),
+        *(
+            _mapper(f"response.code_details.startsWith('{begin}')", text)
+            for begin, text in _UNREACHED.items()
+        ),
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
     ]

@@ -46,9 +46,10 @@ CALLERS = 6
 class Waiting(Quiet):
     """Answers once it may."""
 
-    may = threading.Event()
+    may, has_one = threading.Event(), threading.Event()
 
     def do_GET(self) -> None:
+        self.has_one.set()
         self.may.wait(20)
         self.send_response(200)
         self.send_header("content-length", "0")
@@ -65,6 +66,7 @@ def bounded(gateway: Gateway, upstream: str, thresholds: str) -> None:
 )
 def test_what_is_beyond_a_threshold_is_503(gateway: Gateway, thresholds: str, allowed: int) -> None:
     Waiting.may.clear()
+    Waiting.has_one.clear()
     answers: list[httpx.Response] = []
     with serving(ThreadingHTTPServer(("127.0.0.1", 0), Waiting)) as server:
         bounded(gateway, f"http://127.0.0.1:{server.server_port}", thresholds)
@@ -72,7 +74,10 @@ def test_what_is_beyond_a_threshold_is_503(gateway: Gateway, thresholds: str, al
             threading.Thread(target=lambda: answers.append(gateway.get("/a/x", timeout=60)))
             for _ in range(CALLERS)
         ]
-        for one in callers:
+        callers[0].start()
+        # Until it has its connection it waits for one, too.
+        assert Waiting.has_one.wait(20)
+        for one in callers[1:]:
             one.start()
 
         wait_until(lambda: len(answers) == CALLERS - allowed)
@@ -82,7 +87,7 @@ def test_what_is_beyond_a_threshold_is_503(gateway: Gateway, thresholds: str, al
         for one in callers:
             one.join(60)
     assert {one.status_code for one in refused} == {503}
-    assert "overflow" in refused[0].json()["error"]
+    assert refused[0].json()["error"] == "The upstream has as much to do as it may have."
     assert [one.status_code for one in answers[len(refused) :]] == [200] * allowed
 
 
