@@ -4,6 +4,7 @@ Atomic and audited. Raises PermissionDenied unless the actor administers the org
 with `{field: [messages]}` for what cannot be done.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -122,6 +123,37 @@ def revoke_role(actor: User, role: Role) -> None:
     role.delete()
     if gave:
         require_somebody(role.organization)
+
+
+def ended(actor: User, roles: Sequence[Role]) -> None:
+    """Note that they end, with what they are for."""
+    for role in roles:
+        _record(actor, AuditEntry.Action.DELETE, role, before=_facts(role))
+
+
+def still_possible(kept: Sequence[Role]) -> list[Role]:
+    """Of roles that ended with what they were for, those whose holders are there, and what the role is."""
+    there = [_held(kept, field) for field in ("user", "team", "custom")]
+    return [role for role in kept if all(_is_there(role, *one) for one in there)]
+
+
+@transaction.atomic
+def give_again(actor: User, roles: Sequence[Role]) -> None:
+    """What they were for is back. An administrator gave them once, so nobody is asked again."""
+    for role in roles:
+        role.save_base(raw=True, force_insert=True)
+        _record(actor, AuditEntry.Action.CREATE, role, after=_facts(role))
+
+
+def _held(kept: Sequence[Role], field: str) -> tuple[str, set[Any]]:
+    """Of what the roles name in this field, the keys of those that are there."""
+    wanted = {getattr(role, f"{field}_id") for role in kept} - {None}
+    rows: Any = Role._meta.get_field(field).related_model
+    return f"{field}_id", set(rows.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+
+
+def _is_there(role: Role, column: str, known: set[Any]) -> bool:
+    return getattr(role, column) in {None, *known}
 
 
 def _named(organization: Organization, name: str, *, is_for_an_api: bool) -> tuple[Any, str]:

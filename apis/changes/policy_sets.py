@@ -3,7 +3,7 @@
 Its policies are automated policies, changed as those are: one change for all the APIs that have the set.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -45,6 +45,16 @@ def check_whole(policy_set: PolicySet, actor: User, seen: str) -> None:
     """Locks it. Raises Changed when it is not as it was `seen`; "" asks nothing."""
     lock_set(policy_set, actor)
     check_version(seen, whole_version(policy_set))
+
+
+def counted(sets: Iterable[PolicySet]) -> list[PolicySet]:
+    """Each with `api_count`: of the APIs that it was given to, how many are there now."""
+    sets = list(sets)
+    wanted = {pk for one in sets for pk in one.apis}
+    there = set(ApiInstance.objects.filter(pk__in=wanted).order_by().values_list("pk", flat=True))
+    for one in sets:
+        setattr(one, "api_count", len(there.intersection(one.apis)))  # noqa: B010
+    return sets
 
 
 @transaction.atomic

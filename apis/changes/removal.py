@@ -11,7 +11,7 @@ from apis import attached
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
-from apis.changes import bookkeeping, deploying, granting, reviving
+from apis.changes import bookkeeping, deploying, granting, own_roles, reviving
 from apis.contracts.models import Application, Contract, HiddenApi, Tier
 from apis.contracts.terms import Terms
 from apis.desired import desired_of
@@ -24,7 +24,8 @@ from apis.revisions import plain
 from apis.rules.instances import check_free
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
-from console.models import AuditEntry, User
+from console.granting import give_again
+from console.models import AuditEntry, Role, User
 from console.permissions import Permission
 from console.teams.models import Team
 from gateways.models import Gateway
@@ -50,6 +51,7 @@ def keep_api(actor: User, api: ApiInstance) -> Removed:
     saved |= {
         plain.kind(part): [plain.plain(row) for row in of(api)] for part, of in attached.parts().items()
     }
+    saved[plain.kind(Role)] = own_roles.end(actor, api)
     return _keep(actor, api, Removed.Kind.API, str(api), saved)
 
 
@@ -93,7 +95,7 @@ def restore_api(
     ran = _ran(api) if not base_path and port is None else None
     place = removed.environment
     is_reviewed = ran is not None or (place.deploys_on_save and not place.failing_tests_stop)
-    if not is_reviewed or Permission.DEPLOY_APIS not in place.may(actor):
+    if not is_reviewed or Permission.DEPLOY_APIS not in own_roles.may_restore(actor, removed):
         # Something else than ran would run, and nobody has reviewed it; or somebody else is to deploy it.
         api.is_deployed = False
     if not api.is_deployed:
@@ -114,6 +116,7 @@ def restore_api(
         # Also where nothing waited: the asset may have got another document meanwhile.
         deploying.wait(actor, api)
     granting.changed_all(api.contracts.all())
+    give_again(actor, own_roles.of(removed))
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)

@@ -292,7 +292,7 @@ def _gateway_field(
     found: BulkChange, values: dict[str, Any], errors: dict[str, list[str]]
 ) -> schema_form.Field:
     key = values.get("gateway", "")
-    options = [("", "None: those are left out"), *choices.gateways(found.environment)]
+    options = [("", "None: those without one fail"), *choices.gateways(found.environment)]
     return schema_form.Field(
         "choice",
         "gateway",

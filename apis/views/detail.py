@@ -188,7 +188,9 @@ def delete(request: Request, pk: int) -> HttpResponse:
             kept = instances.delete_api(request.user, api)
             undo = reverse("removed_restore", args=[kept.pk])
             messages.success(request, f"Deleted {kept}.", extra_tags=undo)
-            return redirect("apis")
+            place = api.environment
+            there = request.user.held().knows(place.pk, place.organization.path)
+            return redirect("apis" if there else undo)
         errors = (f'Type "{api.asset.name}" to delete an API that is deployed.',)
     words = f"Type {api.asset.name} to confirm"
     confirm = Field(

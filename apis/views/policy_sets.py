@@ -55,7 +55,8 @@ def index(request: Request) -> HttpResponse:
     )
     found = found.annotate(policy_count=Count("policies")).order_by("name", "pk")
     shown = listing(request, "policy-sets", "policy set", found, searches="name")
-    return shown.answer(request, "apis/policy_set_list.html", "apis/_policy_sets.html", {})
+    context = {"sets": change.counted(shown.page)}
+    return shown.answer(request, "apis/policy_set_list.html", "apis/_policy_sets.html", context)
 
 
 def add(request: Request) -> HttpResponse:

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apis.changes import policies, removal
+from apis.changes import own_roles, policies, removal
 from apis.models import ApiInstance
 from apis.removed import Removed
 from apis.rules.listeners import with_slash
@@ -23,7 +23,7 @@ from console.listing import asked, listing
 from console.models import AuditEntry
 from console.numbers import number
 from console.permissions import Permission
-from console.scope import Request, must
+from console.scope import Request
 from console.words import words
 
 Errors = dict[str, list[str]]
@@ -52,10 +52,15 @@ def index(request: Request) -> HttpResponse:
 
 def restore(request: Request, removed: int) -> HttpResponse:
     """One press brings it back as it was; where that cannot be, a page asks where else it shall listen."""
-    rows = Removed.objects.there().visible_to(request.user).select_related("environment__organization", "by")
-    kept = get_object_or_404(rows, pk=removed, kind=Removed.Kind.API)
+    rows = Removed.objects.there().select_related("environment__organization", "by")
+    seen = rows.visible_to(request.user) | rows.filter(by=request.user)
+    kept = get_object_or_404(seen, pk=removed, kind=Removed.Kind.API)
+    may = own_roles.may_restore(request.user, kept)
+    if Permission.VIEW_APIS not in may:
+        raise Http404("Nothing of this number can be restored.")
+    if Permission.MANAGE_APIS not in may:
+        raise scope.lacking(Permission.MANAGE_APIS)
     scope.enter(request, kept.environment)
-    must(request, Permission.MANAGE_APIS)
     if request.method != "POST":
         return _asked(request, kept, {})
     base_path, port = with_slash(request.POST.get("base_path", "")), request.POST.get("port", "").strip()

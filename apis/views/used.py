@@ -11,6 +11,7 @@ from apis.addresses import LOOPBACK
 from apis.contracts.models import Contract
 from apis.models import ApiInstance, Upstream
 from apis.promotions.models import Counterpart
+from console.models import Role
 from console.named import MOST, few
 from console.permissions import Permission
 from console.scope import Request
@@ -34,7 +35,7 @@ def uses(request: Request, environment_may: Collection[str], apis: Collection[in
     found = [*_calls(apis, what)]
     if Permission.VIEW_CONTRACTS in environment_may:
         found = [*_callers(apis, what), *found]
-    return [*found, *_leading(request, apis, what), *_copies(request, apis)]
+    return [*found, *_leading(request, apis, what), *_copies(request, apis), *_roles(apis, what)]
 
 
 def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
@@ -116,6 +117,17 @@ def _read(uri: str) -> Place | None:
 
 def _host(host: str) -> str:
     return "localhost" if host in LOOPBACK else host.lower()
+
+
+def _roles(apis: Collection[int], what: str) -> Iterator[UsedBy]:
+    if count := Role.objects.filter(api__in=apis).count():
+        only = "it alone" if len(apis) == 1 else "single ones of them"
+        were, they = ("was", "It ends") if count == 1 else ("were", "They end")
+        comes = "comes" if count == 1 else "come"
+        yield UsedBy(
+            _some(count, "role"),
+            f"{were} given for {only}. {they} with {what}, and {comes} back with {what}.",
+        )
 
 
 def _some(count: int, what: str) -> str:

@@ -13,16 +13,27 @@ from apis.deployment import snapshot
 from apis.deployment.rollback import rollback
 from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
+from apis.lists.models import Pinned
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, Upstream
 from apis.removed import Removed
 from apis.revision import Brought, Revision
 from apis.revisions import collect, export
-from console.models import AuditEntry
+from console.models import AuditEntry, Role
+from console.roles.models import CustomRole
+from console.teams.models import Team
 from gateways import change
 from gateways.models import Book
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
-from tests.factories import make_actor, make_api, make_contract, make_gateway, make_tier, make_tls_context
+from tests.factories import (
+    make_actor,
+    make_api,
+    make_contract,
+    make_gateway,
+    make_tier,
+    make_tls_context,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"username": "ann", "password": "before-before"}
@@ -286,3 +297,39 @@ def test_a_restored_api_has_its_tiers_and_contracts_of_applications_that_are_the
     assert (contract.pk, contract.tier, contract.status) == (key, tier, "APPROVED")
     assert contract.mark != mark and restored.tiers.get() == tier
     assert Book.objects.get(gateway=restored.gateway).generation == 1
+
+
+def test_a_restored_api_has_its_roles_and_pins_for_who_and_what_is_there() -> None:
+    actor, api = make_actor(), make_api()
+    place = api.environment.organization
+    ann, bob = make_user("ann"), make_user("bob")
+    team, lost = (Team.objects.create(organization=place, name=name) for name in ("Shop", "Lost"))
+    known, gone = (
+        CustomRole.objects.create(organization=place, name=name, permissions=["view:apis"])
+        for name in ("Readers", "Gone")
+    )
+    of = {"organization": place, "environment": api.environment, "api": api}
+    kept = [
+        Role.objects.create(user=ann, name="api-viewer", **of),
+        Role.objects.create(team=team, name=Role.CUSTOM, custom=known, **of),
+    ]
+    for holder in (
+        {"user": ann, "custom": gone},
+        {"team": lost, "custom": known},
+        {"user": bob, "custom": known},
+    ):
+        Role.objects.create(name=Role.CUSTOM, **holder, **of)
+    Pinned.objects.create(user=ann, api=api)
+    Pinned.objects.create(user=bob, api=api)
+
+    removed = instances.delete_api(actor, api)
+    ended = AuditEntry.objects.filter(object_type="role", action=AuditEntry.Action.DELETE).count()
+    for row in (bob, lost, gone):
+        row.delete()
+    back = removal.restore_api(actor, removed)
+
+    assert list(back.roles.order_by("pk")) == kept
+    assert [one.user for one in Pinned.objects.filter(api=back)] == [ann]
+    told = AuditEntry.objects.filter(object_type="role", action=AuditEntry.Action.CREATE)
+    assert ended == 5 and told.count() == 2
+    assert told.latest("pk").diff["where"][1].endswith(str(back))

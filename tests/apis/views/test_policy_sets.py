@@ -3,6 +3,7 @@
 import pytest
 
 from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.changes import instances, removal
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_automated, make_policy_set
@@ -42,6 +43,21 @@ def test_made_filled_given_and_detached(place: Place) -> None:
     assert api.policies.get().policy == "ip-blocklist"
     assert "set Public" not in text(place.client.get(f"/apis/{api.pk}/policies"))
     assert place.client.post(f"{own}/delete").headers["Location"] == "/apis/policy-sets"
+
+
+def test_a_deleted_api_does_not_count_until_it_is_back(place: Place) -> None:
+    api, other = make_saved_api(place), make_saved_api(place, "Stock")
+    make_policy_set(place.environment, apis=[api.pk, other.pk])
+    counts = {
+        True: '<td class="r num" data-label="APIs">2</td>',
+        False: '<td class="r num" data-label="APIs">1</td>',
+    }
+
+    removed = instances.delete_api(place.user, api)
+    assert counts[False] in text(place.client.get("/apis/policy-sets"))
+
+    removal.restore_api(place.user, removed)
+    assert counts[True] in text(place.client.get("/apis/policy-sets"))
 
 
 def test_one_that_apis_have_is_not_deleted(place: Place) -> None:

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from apis.changes import instances, removal
@@ -23,6 +24,7 @@ from tests.factories import (
     make_gateway,
     make_replica,
     make_tier,
+    make_user,
 )
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +97,30 @@ def test_what_others_use_is_named_before_it_is_deleted(place: Place) -> None:
     assert "<b>1 request</b> for access to them waits for an answer." in both
     assert f"<b>1 other API</b> sends its requests to them: Mobile v1:{front.pk - 1}." in both
     assert f"<b>1 API</b> was promoted from here: {copy} in Production." in both
+
+
+def test_who_deletes_it_by_a_role_for_it_alone_may_undo_that(place: Place) -> None:
+    """The role ends with the API; of others' deletions nothing is there for them."""
+    orders, stock = (make_saved_api(place, name, deploy=True) for name in ("Orders", "Stock"))
+    grace, of = (
+        make_user(),
+        {"organization": place.environment.organization, "environment": place.environment},
+    )
+    for api in (orders, stock):
+        Role.objects.create(user=grace, name="api-manager", api=api, **of)
+    client = Client()
+    client.force_login(grace)
+    stock_gone = instances.delete_api(place.user, stock)
+
+    asked = text(client.get(f"/apis/{orders.pk}/delete"))
+    done = text(client.post(f"/apis/{orders.pk}/delete", {"name": "Orders"}, follow=True))
+    (undo,) = set(re.findall(r'action="(/apis/deleted/\d+)"', done))
+
+    assert "<b>1 role</b> was given for it alone. It ends with it, and comes back with it." in asked
+    assert client.get(f"/apis/{orders.pk}").status_code == 404
+    assert client.post(f"/apis/deleted/{stock_gone.pk}").status_code == 404
+    assert f"{orders} is back, and goes to" in text(client.post(undo, follow=True))
+    assert Role.objects.filter(user=grace, api=orders).count() == 1
 
 
 def test_the_list_says_who_deleted_what_and_where_it_was(place: Place, gone: Removed) -> None:
