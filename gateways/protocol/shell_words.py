@@ -19,6 +19,10 @@ _ANSI = re.compile(
 )
 _PLAIN = re.compile(r"[^\s'\"\\$`|;&<>()#]+")
 _IN_DOUBLE = re.compile(r"[^\"\\$`]+")
+_CONTINUED = re.compile(r"\\[ \t]*\r?\n")
+"""With the spaces that stay behind it where a command is copied from a page."""
+_OF_WINDOWS = re.compile(r'\^"|\^[ \t]*\r?\n')
+_AFTER_CARET = re.compile(r"[ \t]*\r?\n(.?)|(.)", re.S)
 _SINGLE = re.compile(r"'([^']*)'")
 _DOLLAR = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.S)
 
@@ -28,18 +32,25 @@ class NoWords(ValueError):
 
 
 def words(text: str) -> list[str]:
-    """Raises NoWords, also for what a shell would put in or run: its meaning would be lost."""
+    """Raises NoWords, also for what a shell would put in or run: its meaning would be lost. A command for the
+    prompt of Windows is divided as that would.
+    """
     if len(text) > MOST_CHARACTERS:
         raise NoWords(f"it is longer than {MOST_CHARACTERS // 1024} KB")
+    if _OF_WINDOWS.search(text):
+        text = _without_carets(text)
     found: list[str] = []
     word: list[str] | None = None
     at = 0
     while at < len(text):
-        if text[at].isspace() or text.startswith(("\\\n", "\\\r\n"), at):
-            if word is not None and text[at].isspace():
+        if joined := _CONTINUED.match(text, at):
+            at = joined.end()
+            continue
+        if text[at].isspace():
+            if word is not None:
                 found.append("".join(word))
                 word = None
-            at += 1 if text[at].isspace() else 2
+            at += 1
             continue
         if text[at] == "#" and word is None:
             raise NoWords("it has a comment (#); take it out, or put the # into quotes")
@@ -49,6 +60,21 @@ def words(text: str) -> list[str]:
     if word is not None:
         found.append("".join(word))
     return found
+
+
+def _without_carets(text: str) -> str:
+    r"""As a POSIX shell would have it: outside of quotes ^ takes the next sign as it is, and joins lines."""
+    found: list[str] = []
+    at, is_quoted = 0, False
+    while at < len(text):
+        if text[at] == "^" and not is_quoted and (taken := _AFTER_CARET.match(text, at + 1)):
+            found.append(taken[1] if taken[2] is None else taken[2])
+            at = taken.end()
+            continue
+        is_quoted ^= text[at] == '"'
+        found.append(text[at])
+        at += 1
+    return "".join(f"\\{one}" if one in ("$", "`") else one for one in found)
 
 
 def _piece(text: str, at: int) -> tuple[str, int]:
@@ -109,4 +135,6 @@ def _why(text: str, at: int) -> str:
         )
     if one == "\\":
         return "it ends with a backslash"
+    if one in "|>":
+        return f"what comes after {one} is no part of the request; take it out, or put the {one} into quotes"
     return f"a shell takes {one} for its own; put the address, or what holds it, into quotes"

@@ -25,6 +25,57 @@ from gateways.protocol.spoken import Unclear, curl, line
         ('curl http://h/a -m 5 -o /dev/null -w "%{http_code}"', {"method": "GET", "target": "/a"}),
         ("curl -L -k --http2 http://h/a#b", {"target": "/a"}),
         ("curl \\\n  -sk \\\n  http://h/a", {"method": "GET", "target": "/a"}),
+        ("curl \\  \r\n  -N \\ \n http://h/a", {"method": "GET", "target": "/a"}),
+        ("$ curl.exe --resolve h:80:10.0.0.1 --cacert ca.pem --fail-with-body http://h/a", {"target": "/a"}),
+        ("curl http://h/a -d ''", {"method": "POST", "body": ""}),
+        ("curl http://h/a --json '{\"a\":' --json '1}'", {"method": "POST", "body": '{"a":1}'}),
+        ("curl 'http://h/a#x' --url-query 'b=c d' --url-query +e%20f", {"target": "/a?b=c%20d&e%20f"}),
+        (
+            'curl ^"http://h/a?b=%^7Bc%^7D^&d=e^" ^\r\n '
+            '-H ^"X: ^\\^"5$^\\^"^" ^\n --data-raw ^"^{^\\^"a^\\^":^\n\n1^}^"',
+            {
+                "method": "POST",
+                "target": "/a?b=%7Bc%7D&d=e",
+                "body": '{"a":\n1}',
+                "headers": [
+                    ("Host", "h"),
+                    ("X", '"5$"'),
+                    ("Content-Type", "application/x-www-form-urlencoded"),
+                ],
+            },
+        ),
+        (
+            'curl "http://h/a?b=c^d" ^\n  -H "X: y"',
+            {"target": "/a?b=c^d", "headers": [("Host", "h"), ("X", "y")]},
+        ),
+        (
+            "curl http://ann:p%40w@h/a -H 'Accept:' -H 'X-Empty;' -H 'x: 1' -H 'x: 2'",
+            {
+                "headers": [
+                    ("Host", "h"),
+                    ("Authorization", "Basic YW5uOnBAdw=="),
+                    ("X-Empty", ""),
+                    ("x", "1"),
+                    ("x", "2"),
+                ]
+            },
+        ),
+        (
+            "curl -u ann:pw -H 'authorization: Bearer x' http://h/a",
+            {"headers": [("Host", "h"), ("authorization", "Bearer x")]},
+        ),
+        (
+            "curl -b a=1 -b b=2 --json 1 -H 'Accept: a/b' h",
+            {
+                "headers": [
+                    ("Host", "h"),
+                    ("Cookie", "a=1; b=2"),
+                    ("Accept", "a/b"),
+                    ("Content-Type", "application/json"),
+                ]
+            },
+        ),
+        ("curl --oauth2-bearer x h", {"headers": [("Host", "h"), ("Authorization", "Bearer x")]}),
     ],
 )
 def test_curl_is_understood(text: str, expected: dict[str, Any]) -> None:
@@ -71,6 +122,8 @@ def test_headers_of_a_curl_are_those_that_it_would_send() -> None:
         "curl http://h -d '" + "x" * 300_000 + "'",
         "curl " + '"' * 99_999,
         "curl http://h --data-urlencode name@file",
+        "curl http://h -b cookies.txt",
+        "curl http://h -H @headers",
         "curl http://h \\",
     ],
 )
