@@ -61,6 +61,7 @@ urlpatterns = [
     path("apis/bulk/<uuid:pk>/start", bulk.start, name="bulk_change_start"),
     path("apis/bulk/<uuid:pk>/stop", bulk.stop, name="bulk_change_stop"),
     path("apis/bulk/<uuid:pk>/again", bulk.again, name="bulk_change_again"),
+    path("apis/bulk/<uuid:pk>/restore", bulk.restore, name="bulk_change_restore"),
     path("apis/views", saved_views.index, name="saved_views"),
     path("apis/views/add", saved_views.add, name="saved_view_add"),
     path("apis/views/<int:pk>", saved_views.edit, name="saved_view"),

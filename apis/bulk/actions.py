@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 
 from apis.bulk import promoting
 from apis.bulk.models import MOST_APIS, BulkChange
-from apis.changes import bookkeeping, instances, policies, review, tags
+from apis.changes import bookkeeping, instances, policies, removal, review, tags
 from apis.models import ApiInstance, PolicyBinding
+from apis.removed import Removed
 from apis.rules import policy_check
 from console.models import Environment, User
 from console.permissions import Permission
@@ -29,11 +30,12 @@ class BulkAction(NamedTuple):
     """`needs` is the permission for it, in the whole environment. `check` raises ValidationError by field and
     answers what the values are in words; `act` says what was done, and raises NothingToDo, or whatever the
     change below it raises. `begin` is done last before it begins, and may refuse. `most` APIs are taken.
+    To restore is about APIs that were deleted: its `act` takes what is kept of one, and nothing is checked.
     """
 
     needs: str
     check: Callable[[Environment, ApiInstance, Values], str]
-    act: Callable[[User, ApiInstance, Values], str]
+    act: Callable[[User, Any, Values], str]
     warning: str = ""
     most: int = MOST_APIS
     begin: Callable[[BulkChange, Values], None] | None = None
@@ -160,6 +162,11 @@ def _delete(actor: User, api: ApiInstance, values: Values) -> str:
     return "Deleted; it can be restored for some time."
 
 
+def _restore(actor: User, kept: Removed, values: Values) -> str:
+    api = removal.restore_api(actor, kept)
+    return f"It is back, and goes to {api.gateway}." if api.is_deployed else "It is back, and not deployed."
+
+
 def _check_target(environment: Environment, first: ApiInstance, values: Values) -> str:
     key = values.get("environment")
     found = Environment.objects.filter(pk=key).first() if key else None
@@ -186,6 +193,7 @@ ACTIONS: Mapping[str, BulkAction] = {
         _delete,
         "Their routes, upstreams and policies go with them, and requests to those that are deployed get 404.",
     ),
+    Named.RESTORE: BulkAction(Permission.MANAGE_APIS, _check_nothing, _restore),
     Named.PROMOTE: BulkAction(
         Permission.VIEW_POLICIES,
         _check_target,

@@ -49,6 +49,7 @@ class BulkChange(models.Model):
         UNDEPRECATE = "undeprecate", "No longer deprecated"
         POLICY = "policy", "Apply policy"
         DELETE = "delete", "Delete"
+        RESTORE = "restore", "Restore"
         PROMOTE = "promote", "Promote"
 
     class State(models.TextChoices):

@@ -18,6 +18,7 @@ from apis.bulk import promoting
 from apis.bulk.actions import ACTIONS, NothingToDo, Values
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem, Plan
 from apis.models import ApiInstance
+from apis.removed import Removed, RemovedQuerySet
 from console import background
 from console.models import Environment, User
 
@@ -42,15 +43,14 @@ def ask(user: User, environment: Environment, action: str, ids: Sequence[int]) -
     if action not in ACTIONS:
         raise ValidationError("Choose what is to be done with the APIs.")
     most = min(MOST_APIS, ACTIONS[action].most)
-    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids[: most + 1])
-    found = list(apis.select_related("asset"))
+    found = named(environment, action, ids[: most + 1])
     if not found:
         raise ValidationError("Choose at least one API.")
     if len(found) > most:
         raise ValidationError(f"At most {most:,} APIs can be changed at once; narrow the search.")
     change = BulkChange.objects.create(environment=environment, by=user, action=action)
     BulkItem.objects.bulk_create(
-        (BulkItem(change=change, api_key=api.pk, name=str(api)[:255]) for api in found), 1000
+        (BulkItem(change=change, api_key=key, name=name[:255]) for key, name in found), 1000
     )
     asked = BulkChange.objects.filter(by=user, state=State.ASKED)
     asked.exclude(pk__in=list(asked.values_list("pk", flat=True)[:MOST_ASKED])).delete()
@@ -63,10 +63,11 @@ def start(change: BulkChange, values: Values) -> None:
     row = BulkChange.objects.select_for_update().get(pk=change.pk)
     if row.state != State.ASKED:
         return
-    first = _apis(change).first()
-    if first is None:
-        raise ValidationError({"": ["These APIs were all deleted meanwhile."]})
-    row.told = ACTIONS[row.action].check(row.environment, first, values)[:255]
+    if row.action != BulkChange.Action.RESTORE:
+        first = _apis(change).first()
+        if first is None:
+            raise ValidationError({"": ["These APIs were all deleted meanwhile."]})
+        row.told = ACTIONS[row.action].check(row.environment, first, values)[:255]
     if begin := ACTIONS[row.action].begin:
         begin(row, values)
     row.values, row.state, row.begun_at = dict(values), State.WAITING, timezone.now()
@@ -100,6 +101,18 @@ def again(user: User, change: BulkChange) -> BulkChange:
         _plan_again(change, new)
     else:
         start(new, change.values)
+    return new
+
+
+@transaction.atomic
+def take_back(user: User, change: BulkChange) -> BulkChange:
+    """Restore what a deletion of many deleted. Raises ValidationError where nothing of that is kept."""
+    deleted = change.items.filter(state=Item.DONE).values_list("api_key", flat=True)
+    try:
+        new = ask(user, change.environment, BulkChange.Action.RESTORE, list(deleted))
+    except ValidationError:
+        raise ValidationError("These APIs were restored meanwhile, or are no longer kept.") from None
+    start(new, {})
     return new
 
 
@@ -154,6 +167,18 @@ def totals(changes: Sequence[BulkChange]) -> dict[object, dict[str, int]]:
     items = BulkItem.objects.filter(change__in=changes).order_by()
     rows = items.values_list("change").annotate(**counts).values_list("change", *counts)
     return {change: dict(zip(counts, found, strict=True)) for change, *found in rows}
+
+
+def named(environment: Environment, action: str, ids: Sequence[int]) -> list[tuple[int, str]]:
+    """The ids and names of those of these that there are, or that can be restored."""
+    if action == BulkChange.Action.RESTORE:
+        return list(_kept(environment).filter(api_id__in=ids).values_list("api_id", "name"))
+    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids).select_related("asset")
+    return [(api.pk, str(api)) for api in apis]
+
+
+def _kept(environment: Environment) -> RemovedQuerySet:
+    return Removed.objects.there().filter(environment=environment, kind=Removed.Kind.API)
 
 
 def _apis(change: BulkChange) -> Any:
@@ -222,15 +247,31 @@ def _do(change: BulkChange, item: BulkItem) -> None:
 
 
 def _done(change: BulkChange, item: BulkItem) -> tuple[BulkItem.State, str]:
-    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context", "environment__organization")
-    api = rows.filter(environment=change.environment, pk=item.api_key).first()
-    if api is None:
-        return Item.UNCHANGED, "It was deleted meanwhile."
+    found = _subject(change, item)
     values = {**change.values, "item": item.pk}
     try:
-        return Item.DONE, ACTIONS[change.action].act(change.by, api, values)[:500]
+        if found is not None:
+            return Item.DONE, ACTIONS[change.action].act(change.by, found, values)[:500]
     except NothingToDo as nothing:
         return Item.UNCHANGED, str(nothing)[:500]
+    except Http404:
+        if _subject(change, item) is not None:
+            raise
+    if change.action == BulkChange.Action.RESTORE:
+        return Item.UNCHANGED, "It was restored meanwhile, or is no longer kept."
+    return Item.UNCHANGED, "It was deleted meanwhile."
+
+
+def _subject(change: BulkChange, item: BulkItem) -> ApiInstance | Removed | None:
+    if change.action == BulkChange.Action.RESTORE:
+        return (
+            _kept(change.environment)
+            .select_related("environment__organization")
+            .filter(api_id=item.api_key)
+            .first()
+        )
+    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context", "environment__organization")
+    return rows.filter(environment=change.environment, pk=item.api_key).first()
 
 
 def _why(error: Exception) -> str:

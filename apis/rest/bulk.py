@@ -16,7 +16,6 @@ from apis.bulk import reviewing, running
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange
 from apis.lists import search
-from apis.models import ApiInstance
 from apis.rest import bodies, reach
 from apis.rest import bulk_serializers as shapes
 from apis.rest.search_serializers import search_of
@@ -147,7 +146,7 @@ def _ids(user: User, held: Held, environment: Environment, body: Mapping[str, An
             raise ValidationError({"search": ["No API is like this."]})
         return found
     ids = list(dict.fromkeys(body["apiIds"]))
-    known = set(ApiInstance.objects.filter(environment=environment, pk__in=ids).values_list("pk", flat=True))
+    known = {key for key, _ in running.named(environment, body["action"], ids)}
     if gone := [one for one in ids if one not in known]:
         told = ", ".join(map(str, gone[:MOST_TOLD]))
         raise ValidationError({"apiIds": [f"There is none of these in {environment}: {told}."]})

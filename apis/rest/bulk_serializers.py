@@ -67,6 +67,8 @@ class BulkBody(StrictSerializer):
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if ("apiIds" in given) == ("search" in given):
             raise s.ValidationError({"apiIds": ["Say which APIs: by apiIds, or else by search."]})
+        if "search" in given and given["action"] == BulkChange.Action.RESTORE:
+            raise s.ValidationError({"search": ["No search finds what was deleted: name it by apiIds."]})
         for name, actions in OF_ACTION.items():
             if name in given and given["action"] not in actions:
                 text = f"It says nothing where the action is {given['action']}; leave it out."

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
@@ -144,6 +145,20 @@ def again(request: Request, pk: UUID) -> HttpResponse:
     return redirect(new)
 
 
+@require_POST
+def restore(request: Request, pk: UUID) -> HttpResponse:
+    """What a deletion of many deleted comes back; what cannot says why."""
+    found = change_of(request, pk)
+    must(request, Permission.MANAGE_APIS)
+    try:
+        if found.action != Action.DELETE or found.is_going:
+            raise ValidationError("Only a deletion that has ended can be taken back.")
+        return redirect(running.take_back(request.user, found))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect(found)
+
+
 def _ask(request: Request) -> HttpResponse:
     environment = environment_of(request)
     action = request.POST.get("action", "")
@@ -204,6 +219,7 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
         "change": found,
         "action": found.get_action_display(),
         "warning": ACTIONS[found.action].warning,
+        "days": settings.REMOVED_KEEP_DAYS,
         "policy": chosen,
         "shared_secrets": SharedSecrets(found.environment),
         "form": [one for one in form if not one.is_advanced],

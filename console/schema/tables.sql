@@ -1731,6 +1731,7 @@ CREATE TABLE gateways_ack (
     deployment_id bigint NOT NULL,
     replica_id uuid NOT NULL,
     refused jsonb DEFAULT '{}'::jsonb NOT NULL,
+    first_at timestamp with time zone,
     CONSTRAINT gateways_ack_duration_ms_check CHECK ((duration_ms >= 0))
 );
 
@@ -2378,7 +2379,8 @@ CREATE TABLE secret_groups_secretgroup (
     updated_at timestamp with time zone NOT NULL,
     changed_by_id uuid,
     created_by_id uuid,
-    environment_id uuid NOT NULL
+    environment_id uuid NOT NULL,
+    sent_to jsonb DEFAULT '[]'::jsonb NOT NULL
 );
 
 CREATE TABLE teams_membership (

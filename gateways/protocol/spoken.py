@@ -280,8 +280,8 @@ _WITHOUT_EFFECT = frozenset(
         "-i -k -s -S -v -f -L -g '-#' -N -O -J -4 -6 -j --http1.0 --http1.1 --http2 --http2-prior-knowledge "
         "--http3 --include --insecure --silent --show-error --verbose --fail --fail-with-body --location "
         "--globoff --no-progress-meter --progress-bar --no-buffer --remote-name --ipv4 --ipv6 --path-as-is "
-        "--tlsv1.2 --tlsv1.3 --no-keepalive --retry-all-errors --retry-connrefused --ssl-no-revoke "
-        "--junk-session-cookies --trace-time --create-dirs --tcp-nodelay --tcp-fastopen --basic --no-sessionid"
+        "--tlsv1.2 --tlsv1.3 --no-sessionid --no-keepalive --retry-all-errors --retry-connrefused "
+        "--ssl-no-revoke --junk-session-cookies --trace-time --create-dirs --tcp-nodelay --basic"
     )
 )
 """They say what curl shows and trusts, which no rehearsal asks."""

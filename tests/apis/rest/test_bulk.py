@@ -114,6 +114,10 @@ def test_what_is_deleted_is_confirmed_by_its_number(rest: Rest, bulk: str, place
     assert not BulkChange.objects.exists()
     assert {state for state, _ in done(rest, bulk, body | {"confirm": "delete 2"}).values()} == {"done"}
     assert not ApiInstance.objects.exists()
+    back = done(rest, bulk, {"action": "restore", "apiIds": [orders.pk]})
+    assert back == {"Orders": ("done", "It is back, and not deployed.")}
+    refused(rest("POST", bulk, {"action": "restore", "apiIds": [orders.pk]}), 400, "There is none of these")
+    refused(rest("POST", bulk, {"action": "restore", "search": {}}), 400, "No search finds what was deleted")
 
 
 def test_where_changes_are_reviewed_what_is_deployed_was_looked_at(
