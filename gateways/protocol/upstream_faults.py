@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from gateways.protocol.addresses import UpstreamAddress
 from gateways.protocol.upstream_hosts import host_port_of, is_ip
 from gateways.protocol.upstream_settings import UpstreamSettings
@@ -17,6 +19,12 @@ UNASKED = (
 )
 UNASKED_BY_SOME = (
     "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
+)
+
+COUNTED_APART = frozenset(("max_connections", "max_pending_requests", "max_requests"))
+APART = (
+    "counts by itself for the upstream's own hosts, for backups and for who takes over, since each caller has"
+    " a host: together they may be more"
 )
 
 
@@ -84,6 +92,10 @@ def warnings(
     if "healthCheck" in said and settings.load_balancing.refuse_while_unhealthy:
         message = "does nothing beside the policy that checks the upstream's health, which says it itself"
         yield ("loadBalancing", "refuseWhileUnhealthy"), message
+    if hashes and settings.failover.address:
+        for name in sorted(settings.limits.model_fields_set & COUNTED_APART):
+            if getattr(settings.limits, name) is not None:
+                yield ("limits", to_camel(name)), APART
     drained = [at for at, one in enumerate(found) if not one.weight]
     for at in drained:
         yield ("hosts", at, "weight"), "is 0: this host gets no requests"

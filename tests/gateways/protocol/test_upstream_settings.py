@@ -126,6 +126,11 @@ def test_what_cannot_act_is_refused(spec: str, said: str) -> None:
         ("healthCheck: {kind: tcp, intervalInSeconds: 1}", "is longer than the time between"),
         ("failover: {address: b}", "failover.address: gets no POST or PATCH"),
         ("failover: {address: b}, retries: {most: 0}", "failover.address: gets nothing: nothing tells"),
+        (
+            "hosts: [{address: b}, {address: c}], loadBalancing: {algorithm: sticky}, "
+            "healthCheck: {kind: tcp}, failover: {address: d}, limits: {maxConnections: 9, maxRetries: 3}",
+            "limits.maxConnections: counts by itself",
+        ),
     ],
 )
 def test_what_may_not_be_meant_is_warned_about(spec: str, said: str) -> None:
