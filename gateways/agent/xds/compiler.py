@@ -3,7 +3,7 @@
 A route carries its API's whole policy chain, so both change at once (see `filter_chain`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
@@ -14,30 +14,23 @@ from gateways.agent.host import secret_files
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import failover, kept, own_routes, ranks, retries
-from gateways.agent.xds.access_log import HELD, RouteName
+from gateways.agent.xds import kept, own_routes, ranks, retries
+from gateways.agent.xds.access_log import HELD
+from gateways.agent.xds.api_routes import ApiRoutes
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
-from gateways.agent.xds.filter_chain import filled, filled_behind, frames, passed, path_noted, scripts_id
-from gateways.agent.xds.hosts import hash_policy
-from gateways.agent.xds.joined_paths import judged
+from gateways.agent.xds.filter_chain import filled, filled_behind, frames, passed
 from gateways.agent.xds.listener import folder, listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.agent.xds.replies import marked
-from gateways.agent.xds.route_match import Match, matches
-from gateways.agent.xds.saying import joined, over
-from gateways.protocol.rules import Rule
-from gateways.protocol.spelling import INDIVISIBLE, Slashes
-from gateways.protocol.upstream_settings import UpstreamSettings
+from gateways.agent.xds.saying import joined
+from gateways.protocol.spelling import Slashes
 from policies.catalog import find
 from policies.compiled import Compiled, Scope
 from policies.documents.document import Document, RememberedTexts, Texts
 
-Names = Mapping[ir.Upstream, str]
-"""Of the clusters of an API's upstreams."""
 RoutesOf = Callable[[CompiledApi], Iterable[Any]]
-_FRACTION = 1_000_000
 _SERVER = {
     "header": {"key": "server", "value": "gatewright"},
     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
@@ -47,19 +40,6 @@ _REQUEST_ID = {
     "append_action": "ADD_IF_ABSENT",
 }
 """Each answer carries it, so that a refusal can be asked about."""
-
-
-@dataclass(frozen=True)
-class UpstreamRoutes:
-    """What holds for all routes of an API that lead to upstreams.
-
-    `seconds` is how long these may take to begin an answer; None is what the gateway says. `said` are
-    policies' entries of each route's action.
-    """
-
-    names: Names
-    seconds: float | None
-    said: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -108,14 +88,14 @@ class Compiler:
         sent = {one: _sent(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, it) for one, it in sent.items()}
         clusters = {names[one]: self._cluster(one, it) for one, it in sent.items()}
+        usual = self._response_seconds, self._stream_idle_seconds, self.proxying.rewrites_host
+        routes = ApiRoutes(api, slots, said, names, seconds, *usual)
         mark = marked(next((one.answer_mark for one in made if one.answer_mark), ""))
         asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
             api,
             self.settings,
-            tuple(
-                {**route, **mark} for route in self._routes(api, slots, UpstreamRoutes(names, seconds, said))
-            ),
+            tuple({**route, **mark} for route in routes.compiled()),
             {**clusters, **asked},
             frames([*policies, *behind]),
             tuple(it for one in made for it in one.secrets),
@@ -139,6 +119,10 @@ class Compiler:
     @property
     def _response_seconds(self) -> float:
         return self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
+
+    @property
+    def _stream_idle_seconds(self) -> float:
+        return self.gateway.stream_idle_seconds or self.proxying.stream_idle_seconds
 
     def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
         served = ir.Gateway(tuple(compiled.api for compiled in apis)).listeners
@@ -215,21 +199,6 @@ class Compiler:
         is_same = before.settings == self.settings and (before.api is api or before.api == api)
         return is_same and before.is_made_with(self.texts)
 
-    def _routes(self, api: ir.Api, slots: Mapping[str, Any], way: UpstreamRoutes) -> Iterator[dict[str, Any]]:
-        takes_everything, scripts = False, scripts_id(slots)
-        for route in api.routes:
-            name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
-            for rule in route.rules or (Rule(),):
-                for match in matches(api.base_path, rule):
-                    takes_everything = takes_everything or match.is_everything
-                    for made, target in self._to_targets(match, route.targets, way):
-                        yield {**_led(name, match, target, slots), **made}
-        if not takes_everything:
-            (match,) = matches(api.base_path, Rule())
-            name = RouteName(api.namespace, api.name, "none", scripts=scripts)
-            answer = own_routes.answer(404, "No route of this API matches the request.")
-            yield {**_named(name, "", "", slots), "match": match.match, **answer}
-
     def _policies(self, api: ir.Api, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """In order. Raises ValueError."""
         place = f"{api.namespace}/{api.name}", api.base_path
@@ -258,80 +227,6 @@ class Compiler:
     @cached_property
     def _salt(self) -> bytes:
         return secret_files.salt(self.state)
-
-    def _to_targets(
-        self, match: Match, targets: Sequence[ir.WeightedTarget], way: UpstreamRoutes
-    ) -> Iterator[tuple[dict[str, Any], ir.WeightedTarget | None]]:
-        """One route; one for each target where they differ in what Envoy cannot weigh in one: in path, say.
-
-        With each, its target, or the first of those that do not differ.
-        """
-        if match.is_refused:
-            yield {"match": match.match, **own_routes.answer(400, INDIVISIBLE)}, None
-            return
-        ways_to = {(target.destination_path, _ways(target.upstream)) for target in targets}
-        if len(targets) == 1 or (len(ways_to) == 1 and not _has_failover(targets)):
-            made = {"match": match.match, "route": self._action(match, targets, way)}
-            yield made, targets[0]
-            return
-        total, so_far = sum(target.weight for target in targets), 0
-        for target in targets:
-            so_far += target.weight
-            share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
-            fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            action = self._action(match, [target], way)
-            made = {"match": {**match.match, **fraction}, "route": action}
-            yield made, target
-
-    def _action(
-        self, match: Match, targets: Sequence[ir.WeightedTarget], way: UpstreamRoutes
-    ) -> dict[str, Any]:
-        idle = self.gateway.stream_idle_seconds or self.proxying.stream_idle_seconds
-        action: dict[str, Any] = {"timeout": "0s", "idle_timeout": f"{idle:g}s"}
-        action |= match.path.action(targets[0].destination_path)
-        http2 = any(target.upstream.is_http2 for target in targets)
-        settings = targets[0].upstream.settings
-        if http2 or way.seconds is not None or retries.says(settings):
-            limit = self._response_seconds if way.seconds is None else way.seconds
-            action["retry_policy"] = retries.policy(limit, http2=http2, settings=settings)
-        if hashes := hash_policy(settings.load_balancing):
-            action["hash_policy"] = hashes
-        action = retries.reaching(self._over(action, way.said, settings), settings)
-        if len(targets) == 1:
-            return {**action, **self._to(targets[0], "cluster", way.names)}
-        weighed = [{**self._to(target, "name", way.names), "weight": target.weight} for target in targets]
-        return {**action, "weighted_clusters": {"clusters": weighed}}
-
-    def _over(
-        self, action: dict[str, Any], said: Mapping[str, Any], settings: UpstreamSettings
-    ) -> dict[str, Any]:
-        """With what policies say of it; of retries an upstream has the last word."""
-        if settings.retries.most is not None:
-            said = {name: value for name, value in said.items() if name != "retry_policy"}
-        if not said:
-            return action
-        # A route that says something of its retries says all of it: the host's do not count for it then.
-        usual = {"retry_policy": retries.policy(self._response_seconds)} if "retry_policy" in said else {}
-        return over({**usual, **action}, said)
-
-    def _to(self, target: ir.WeightedTarget, field: str, names: Names) -> dict[str, Any]:
-        to = {field: names[target.upstream]}
-        if not self.proxying.rewrites_host:
-            return to
-        if target.upstream.settings.failover.address:
-            # By the host that is chosen; it stands in its endpoint.
-            return {**to, "auto_host_rewrite": True}
-        return {**to, "host_rewrite_literal": target.upstream.authority}
-
-
-def _has_failover(targets: Sequence[ir.WeightedTarget]) -> bool:
-    """Then the Host header is the route's to say: none of those among which it shares requests out."""
-    return any(target.upstream.settings.failover.address for target in targets)
-
-
-def _ways(upstream: ir.Upstream) -> object:
-    """What of its settings is its routes' to say."""
-    return retries.ways(upstream.settings), str(hash_policy(upstream.settings.load_balancing))
 
 
 def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
@@ -370,27 +265,6 @@ def noted_name(binding: str) -> str:
     name = binding.rpartition("@")[0] or binding
     name = name.rpartition("/")[2]
     return name if HELD.fullmatch(name) else ""
-
-
-def _led(
-    name: RouteName, match: Match, target: ir.WeightedTarget | None, slots: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Name and slots of a route that leads to this target, or refuses."""
-    if target is None:
-        return _named(name, match.removed, "", slots)
-    slots = {**slots, **judged([*failover.joinings(match.path, target)]), **failover.of_route(target)}
-    # By the path that another upstream got, the client's could not be told.
-    removed = None if target.upstream.settings.failover.path else match.removed
-    return _named(name, removed, target.destination_path.rstrip("/"), slots)
-
-
-def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:
-    """A route's name, and its slots: with the note of the client's path where the name cannot tell of it."""
-    if removed is None or not (removed + put).isprintable() or " " in removed + put:
-        slots = path_noted(slots)
-    else:
-        name = replace(name, removed=removed, put=put)
-    return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}
 
 
 def _managers(listeners: Iterable[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
