@@ -17,12 +17,12 @@ from types import MappingProxyType
 
 from gateways.agent.authorizer.process import Authorizer
 from gateways.agent.documents.keeper import Documents
-from gateways.agent.envoy import candidate
+from gateways.agent.envoy import candidate, listening
 from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.envoy.publish import EnvoyConfiguration, Publisher, Rejected
 from gateways.agent.envoy.validate import Judge
-from gateways.agent.host import ports, secret_files
+from gateways.agent.host import secret_files
 from gateways.agent.ledger import Ledger
 from gateways.agent.settings import Proxying
 from gateways.agent.sharing.keeper import Sharing
@@ -35,7 +35,6 @@ from gateways.agent.translate.together import ChangeSets
 from gateways.agent.xds import ranks
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
-from gateways.agent.xds.listener import PROBE_HOST
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
 from policies.contracts.contract import Contract
@@ -129,9 +128,8 @@ class Applier:
                 self._keep(snapshot)
             self._grant_again(self.ledger.own)
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
-            serving = [one.compiled for one in self._serving.values()]
-            is_current = all(one.is_made_with(self.documents) for one in serving)
-            if runs and is_current and not self._blocked(serving):
+            is_current = all(one.is_made_with(self.documents) for one in self.serving)
+            if runs and is_current and not listening.blocked(self.envoy, self.serving):
                 return ack
             return self.apply(snapshot.resources, snapshot.generation, snapshot.digest, snapshot.held)
 
@@ -164,7 +162,7 @@ class Applier:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
             translation = _without(translate(resources, self._last_translation, self._proxying.trusted), held)
-            gateway = self._probed(translation.gateway)
+            gateway = listening.probed(self.envoy, translation.gateway)
             self._together = ChangeSets(resources)
             compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
@@ -247,12 +245,12 @@ class Applier:
         while self._awaits_documents([*good.values(), *before.values()], known, until):
             good, reasons = candidate.compiled(compiler, translation.gateway.apis, good)
         refused |= reasons
-        for key in self._blocked(one.compiled for one in self._serving.values()):
+        for key in listening.blocked(self.envoy, self.serving):
             del self._serving[key]
         for key in self._serving.keys() - good.keys():
             one = self._serving[key]
             self._serving[key] = replace(one, compiled=Compiler.renewed(one.compiled, self.documents))
-        _move(refused, good, self._blocked(good.values()))
+        _move(refused, good, listening.blocked(self.envoy, good.values()))
         wanted = [*good.values(), *(one.compiled for one in self._serving.values())]
         secret_files.write(self.envoy.state, (it for one in wanted for it in one.secrets))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
@@ -270,25 +268,6 @@ class Applier:
         self.documents.wait(missing, max(0, until - time.monotonic()))
         return bool(missing)
 
-    def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
-        """The APIs whose port Envoy cannot listen on, each with the reason."""
-        pids = self.envoy.pids
-        sockets = {one.api.key: (one.api.listener.host, one.api.listener.port) for one in apis}
-        answers = {(host, port): ports.why_not(host, port, pids) for host, port in set(sockets.values())}
-        return {key: reason for key, socket in sockets.items() if (reason := answers[socket])}
-
-    def _probed(self, gateway: ir.Gateway) -> ir.Gateway:
-        """Without the probe when another process has its port: the APIs matter more."""
-        port = gateway.probe_port
-        if port is None:
-            return gateway
-        is_apis = any(api.listener.port == port for api in gateway.apis)
-        reason = "an API listens there" if is_apis else ports.why_not(PROBE_HOST, port, self.envoy.pids)
-        if reason is None:
-            return gateway
-        log.error("probe_port=%s reason=%s", port, reason)
-        return replace(gateway, probe_port=None)
-
     def _take_into_force(
         self, compiler: Compiler, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int
     ) -> dict[Key, Serving]:
@@ -299,7 +278,7 @@ class Applier:
         try:
             self._publisher.publish(_configuration(compiler, serving))
         except Rejected:
-            unbound = self._unbound(good.values())
+            unbound = listening.unbound(self.envoy, good.values())
             if not unbound:
                 self._publisher.publish(_configuration(compiler, self._serving))
                 raise
@@ -309,14 +288,6 @@ class Applier:
         if not any(one.compiled.asks for one in serving.values()):
             self.authorizer.unwant()
         return serving
-
-    def _unbound(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
-        pid = self.envoy.pid
-        return {
-            one.api.key: f"port {one.api.listener.port} is in use by another process"
-            for one in apis
-            if pid is None or not ports.is_held(one.api.listener.port, pid)
-        }
 
     def _settled(
         self, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int
