@@ -76,6 +76,12 @@ KINDS = {
             "Ask less often, or have answers come sooner.",
         ),
         FindingKind(
+            "upstream-setting",
+            "info",
+            "A setting of an upstream that does less than it says",
+            "Choose it so that it holds beside the others, or mute this where it is meant so.",
+        ),
+        FindingKind(
             "upstream-in-clear",
             "warning",
             "An upstream reached without TLS across networks",

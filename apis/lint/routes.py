@@ -25,12 +25,14 @@ _SETTINGS = {
     "address": "upstream-failover",
     "path": "upstream-failover",
 }
-"""By the last name of the field."""
+"""By the last name of the field; what is about another one is `_OF_SETTING`."""
+_OF_SETTING = "upstream-setting"
 _SETTINGS_ABOUT = {
     "upstream-hash-of-one": "Load balancing",
     "upstream-check-overlaps": "Health check",
     "upstream-host-weight-zero": "Hosts",
     "upstream-failover": "Failover",
+    _OF_SETTING: "Settings",
 }
 _ABOUT = {"path": "Path", "methods": "Methods", "host": "Host"}
 
@@ -121,7 +123,7 @@ def _of_upstream(
     elif text := _in_clear(upstream.uri):
         yield Finding("upstream-in-clear", place, text, field=f"{field}.uri")
     for path, text in upstream_settings.warnings(upstream.uri, upstream.settings, policies):
-        code = _SETTINGS[path.rpartition(".")[2]]
+        code = _SETTINGS.get(path.rpartition(".")[2], _OF_SETTING)
         yield Finding(code, place, text, _SETTINGS_ABOUT[code], f"{field}.settings.{path}")
     if upstream.tls_context and upstream.tls_context.skips_validation and api:
         text = (

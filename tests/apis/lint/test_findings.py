@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,24 @@ def test_a_failover_that_does_less_than_it_looks_like(place: Place) -> None:
 
     assert found(api) == ["upstream-failover"]
     assert "is that of the URL" in message(api, "upstream-failover")
+
+
+def test_settings_that_do_less_than_they_say_are_told_at_their_fields(place: Place) -> None:
+    told = {
+        "loadBalancing": {"algorithm": "sticky", "refuseWhileUnhealthy": True},
+        "failover": {"address": "other:80"},
+        "limits": {"maxConnections": 9},
+    }
+    api = make_saved_api(place)
+    apply_policy(place.user, api, "health-check", {"path": "/health"}, upstreams=[api.upstreams.get().pk])
+    desired = desired_of(api)
+    [upstream] = desired.routes[0].upstreams
+    settings = UpstreamSettings.model_validate(told)
+    routes = [DesiredRoute(upstreams=[replace(upstream, settings=settings)])]
+
+    fields = {field.rpartition("settings.")[2] for field in warnings(replace(desired, routes=routes), api)}
+
+    assert {"loadBalancing.refuseWhileUnhealthy", "limits.maxConnections"} <= fields
 
 
 @pytest.mark.parametrize(
