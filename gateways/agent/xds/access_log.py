@@ -70,7 +70,7 @@ def fields(line: bytes) -> list[bytes]:
     Raises ValueError where there are not as many.
     """
     found = line.split(_FIELD)
-    if len(found) == len(_FIELDS) - 3:
+    if len(found) in (9, 10):
         found = _of_release_before(found)
     if len(found) != len(_FIELDS):
         raise ValueError(f"{len(found)} fields")
@@ -78,9 +78,15 @@ def fields(line: bytes) -> list[bytes]:
 
 
 def _of_release_before(found: list[bytes]) -> list[bytes]:
-    """Its Envoy writes on while ours takes over. It told no reason, nothing observed and no id."""
+    """Its Envoy writes on while ours takes over. One told no reason, nothing observed and no id; those before
+    it nothing held either, the first its flags with the rest, and no upstream.
+    """
     *before, rest = found
-    return [*before, NOTHING, NOTHING, NOTHING, rest]
+    if before[1].count(_PART) == 5:
+        flags, _, rest = rest.partition(_PART)
+        before[1] += _PART + flags
+        rest = _PART.join((NOTHING, NOTHING, rest))
+    return [*before, *[NOTHING] * (len(_FIELDS) - len(found)), rest]
 
 
 def noting(name: str, texts: Mapping[str, str]) -> dict[str, Any]:

@@ -112,12 +112,18 @@ def test_what_was_observed_is_counted_by_its_binding() -> None:
     )
 
 
-def test_lines_of_the_release_before_are_counted() -> None:
+def test_lines_of_releases_before_are_counted() -> None:
     values = line().rstrip(b"\n").split(b"\x1f")
+    key, rest = values[1].split(b"\t"), values[-1].split(b"\t")
+    before = [*values[:-4], values[-1]]
+    without_held = [*values[:-5], values[-1]]
+    first = [*values[:-5], b"\t".join([key[6], *rest[2:]])]
+    first[1] = b"\t".join(key[:6])
 
-    batch = tallied(b"\x1f".join([*values[:-4], values[-1]]) + b"\n")
+    batch = tallied(*(b"\x1f".join(one) + b"\n" for one in (before, without_held, first)))
 
-    assert [count.requests for count in batch.counts] == [1]
+    assert sum(count.requests for count in batch.counts) == 3
+    assert {(sample.protocol, sample.user_agent) for sample in batch.samples} == {("HTTP/1.1", "curl/8")}
     assert not batch.shed
 
 
