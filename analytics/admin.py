@@ -10,7 +10,7 @@ from analytics import latencies, models
 from console.read_only_admin import ReadOnly
 
 
-class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
+class LargeTableAdmin(ReadOnly, admin.ModelAdmin):
     """Large tables: no total count, no sorting by what has no index."""
 
     show_full_result_count = False
@@ -35,7 +35,7 @@ class StatusClassFilter(admin.SimpleListFilter):
 
 
 @admin.register(models.TrafficWindow, models.TrafficMinute, models.TrafficHour, models.TrafficDay)
-class TrafficAdmin(ReadOnlyAdmin):
+class TrafficAdmin(LargeTableAdmin):
     list_display = ("time", "api_id", "route", "method", "status", "policy", "requests", "replica_id")
     list_filter = ("time", StatusClassFilter)
     search_fields = ("=api__id", "route")
@@ -44,7 +44,7 @@ class TrafficAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.ResourceWindow, models.ResourceMinute, models.ResourceHour, models.ResourceDay)
-class ResourceAdmin(ReadOnlyAdmin):
+class ResourceAdmin(LargeTableAdmin):
     list_display = ("time", "api_id", "method", "resource", "requests", "client_errors", "server_errors")
     list_filter = ("time",)
     search_fields = ("=api__id", "resource")
@@ -53,7 +53,7 @@ class ResourceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.EnvironmentMinute, models.EnvironmentHour, models.EnvironmentDay)
-class EnvironmentTrafficAdmin(ReadOnlyAdmin):
+class EnvironmentTrafficAdmin(LargeTableAdmin):
     list_display = ("time", "environment_id", "status", "policy", "requests")
     list_filter = ("time", StatusClassFilter)
     ordering = ("-time",)
@@ -61,7 +61,7 @@ class EnvironmentTrafficAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.ApiMinute, models.ApiHour, models.ApiDay)
-class ApiCountAdmin(ReadOnlyAdmin):
+class ApiCountAdmin(LargeTableAdmin):
     list_display = ("time", "api_id", "requests", "errors")
     list_filter = ("time",)
     search_fields = ("=api__id",)
@@ -70,7 +70,7 @@ class ApiCountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(latencies.LatencyMinute, latencies.LatencyHour, latencies.LatencyDay)
-class ApiLatencyAdmin(ReadOnlyAdmin):
+class ApiLatencyAdmin(LargeTableAdmin):
     list_display = ("time", "api_id", "total")
     list_filter = ("time",)
     search_fields = ("=api__id",)
@@ -79,7 +79,7 @@ class ApiLatencyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.ConditionWindow, models.ConditionMinute, models.ConditionHour, models.ConditionDay)
-class ConditionCountAdmin(ReadOnlyAdmin):
+class ConditionCountAdmin(LargeTableAdmin):
     list_display = ("time", "api_id", "binding_id", "requests")
     list_filter = ("time",)
     search_fields = ("=api__id",)
@@ -88,7 +88,7 @@ class ConditionCountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.Sample)
-class SampleAdmin(ReadOnlyAdmin):
+class SampleAdmin(LargeTableAdmin):
     list_display = (
         "time",
         "api_id",
@@ -106,13 +106,13 @@ class SampleAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.LogOffset)
-class LogOffsetAdmin(ReadOnlyAdmin):
+class LogOffsetAdmin(LargeTableAdmin):
     list_display = ("replica_id", "file", "committed", "shed", "updated_at")
     list_filter = ("gateway",)
     search_fields = ("replica_id", "file")
 
 
 @admin.register(models.Stale)
-class StaleAdmin(ReadOnlyAdmin):
+class StaleAdmin(LargeTableAdmin):
     list_display = ("grain", "time")
     list_filter = ("grain",)

@@ -13,12 +13,12 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ReadOnlyAdmin(ReadOnly, ModelAdmin):
+class UncountedAdmin(ReadOnly, ModelAdmin):
     show_full_result_count = False
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin):
+class AlertAdmin(UncountedAdmin):
     list_display = ("name", "type", "severity", "about", "state", "is_enabled", "environment")
     list_filter = ("type", "severity", "state", "is_enabled")
     list_select_related = ("environment__organization",)
@@ -26,12 +26,12 @@ class AlertAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Incident)
-class IncidentAdmin(ReadOnlyAdmin):
+class IncidentAdmin(UncountedAdmin):
     list_display = ("alert", "name", "since", "raised_at", "resolved_at", "value")
     list_select_related = ("alert",)
     ordering = ("-since",)
 
 
 @admin.register(Round)
-class RoundAdmin(ReadOnlyAdmin):
+class RoundAdmin(UncountedAdmin):
     list_display = ("until", "alerts", "took_ms")

@@ -48,7 +48,7 @@ SORT = {"id": "pk", "name": "name", "status": "pk", "createdDate": "created_at"}
 
 @extend_schema_view(
     list=extend_schema(
-        parameters=[shapes.PageQuery], responses={200: shapes.ApplicationList, 404: ErrorAnswer}
+        parameters=[shapes.SortedPageQuery], responses={200: shapes.ApplicationList, 404: ErrorAnswer}
     ),
     create=extend_schema(
         request=shapes.ApplicationBody, responses={201: shapes.ApplicationShape, **REFUSALS}
@@ -71,7 +71,7 @@ class ApplicationViews(ViewSet):
 
     @extend_schema(
         operation_id="exchange_applications_list",
-        parameters=[shapes.PageQuery],
+        parameters=[shapes.SortedPageQuery],
         responses={200: shapes.ApplicationShape(many=True), 404: ErrorAnswer},
     )
     def plain_list(self, request: Request, organization_id: UUID) -> Response:
@@ -177,7 +177,7 @@ def _rows(user: User, organization: Organization) -> QuerySet[Application]:
 
 def _page(request: Request, organization_id: UUID) -> tuple[list[Application], int]:
     organization = _organization(request, organization_id)
-    query = reach.valid(shapes.PageQuery, request.query_params)
+    query = reach.valid(shapes.SortedPageQuery, request.query_params)
     rows = _rows(access.caller(request), organization)
     if text := query.get("query"):
         rows = rows.filter(Q(name__icontains=text) | Q(client_id=text))

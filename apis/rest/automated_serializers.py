@@ -11,7 +11,7 @@ from apis.changes import automated_check
 from apis.rest.answers import dates
 from apis.rest.policy_serializers import ConditionBody, conditions_field, implementation
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Limit, OneLine, TextOrNull, fixed, list_or_null, made
+from console.rest.fields import Limit, Offset, OneLine, TextOrNull, fixed, list_or_null, made
 from policies.policy import CATALOG_GROUP
 
 WHICH = "What is given must hold, nothing given is every API of the environment."
@@ -130,7 +130,7 @@ class AutomatedQuery(s.Serializer[Any]):
 class CoverageQuery(s.Serializer[Any]):
     covered = s.BooleanField(required=False, allow_null=True, default=None)
     limit = Limit(1000, default=100)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    offset = Offset()
 
 
 def _coverage(one: Coverage) -> dict[str, Any]:

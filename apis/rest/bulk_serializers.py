@@ -10,8 +10,8 @@ from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.changes.review import MOST_COMMENT
 from apis.models import PolicyBinding
 from apis.rest.policy_serializers import ConditionBody
-from apis.rest.revision_serializers import PageQuery
 from apis.rest.search_serializers import SearchFields
+from apis.rest.serializers import PageQuery
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import Moment, OneLine, OneOf, list_or_null
 

@@ -14,7 +14,7 @@ from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_M
 from console.grants import Held
 from console.models import User
 from console.permissions import Permission
-from console.rest.fields import Limit, Moment, OneOf, TextOrNull, fixed, made
+from console.rest.fields import Limit, Moment, Offset, OneOf, TextOrNull, fixed, made
 from console.teams.models import Team
 
 MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
@@ -28,17 +28,17 @@ class LimitShape(s.Serializer[Any]):
     timePeriodInMilliseconds = s.IntegerField(min_value=1, max_value=LONGEST_PERIOD_MS)
 
 
-class PageQuery(s.Serializer[Any]):
+class SortedPageQuery(s.Serializer[Any]):
     """Clients that copy or compare name no limit, and want all."""
 
     query = s.CharField(required=False, allow_blank=True, max_length=255, help_text="A part of the name.")
     limit = Limit(MOST_ROWS)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    offset = Offset()
     sort = OneOf(["id", "name", "status", "createdDate"], default="id")
     ascending = s.BooleanField(default=True)
 
 
-class ContractQuery(PageQuery):
+class ContractQuery(SortedPageQuery):
     coreServicesId = s.CharField(required=False, max_length=64, help_text="A client id.")
     status = OneOf(Contract.Status.values, required=False)
     applicationId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

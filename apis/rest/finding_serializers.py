@@ -6,8 +6,6 @@ from rest_framework import serializers as s
 
 from apis.lint.codes import SEVERITIES
 from apis.muted_finding import MOST_REASON
-from apis.rest.serializers import MOST_ROWS
-from console.rest.fields import Limit
 
 
 class MutedShape(s.Serializer[Any]):
@@ -25,11 +23,6 @@ class FindingShape(s.Serializer[Any]):
     place = s.CharField(source="place.id", help_text="What it is about, while that stays: for muting it.")
     path = s.CharField(source="place.path", help_text="Of the console's page where it is changed.")
     muted = MutedShape(allow_null=True)
-
-
-class PageQuery(s.Serializer[Any]):
-    limit = Limit(MOST_ROWS, default=20)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
 
 
 class FindingsOfApi(s.Serializer[Any]):

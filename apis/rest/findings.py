@@ -11,7 +11,8 @@ from rest_framework.viewsets import ViewSet
 from apis.changes import findings as change
 from apis.lint.findings import findings, findings_of
 from apis.rest import reach
-from apis.rest.finding_serializers import FindingShape, FindingsPage, MuteBody, MutedShape, PageQuery
+from apis.rest.finding_serializers import FindingShape, FindingsPage, MuteBody, MutedShape
+from apis.rest.serializers import PageQuery
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 

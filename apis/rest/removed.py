@@ -15,7 +15,7 @@ from apis.rest.automated_serializers import AutomatedShape
 from apis.rest.instances import answer as instance_answer
 from apis.rest.policies import answer as policy_answer
 from apis.rest.removed_serializers import NoBody, RemovedList, RemovedShape, RestoreBody
-from apis.rest.revision_serializers import PageQuery
+from apis.rest.serializers import PageQuery
 from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer

@@ -6,14 +6,8 @@ from rest_framework import serializers as s
 
 from apis.changes.review import MOST_COMMENT
 from apis.deployment.kept import KeptRevision
-from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Limit, Moment, made
-
-
-class PageQuery(s.Serializer[Any]):
-    limit = Limit(MOST_ROWS, default=20)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+from console.rest.fields import Moment, made
 
 
 class CompareQuery(s.Serializer[Any]):

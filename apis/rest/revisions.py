@@ -16,6 +16,7 @@ from apis.deployment.rollback import rollback, rollback_all
 from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest import revision_serializers as shapes
+from apis.rest.serializers import PageQuery
 from apis.revision import Content, Revision
 from apis.revisions import export
 from console.permissions import Permission
@@ -30,13 +31,13 @@ FROM = OpenApiParameter("from", description='A revision\'s id, "running" or "sav
 class RevisionViews(ViewSet):
     @extend_schema(
         operation_id="revisions",
-        parameters=[shapes.PageQuery],
+        parameters=[PageQuery],
         responses={200: shapes.RevisionList, 404: ErrorAnswer},
     )
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Those that are kept, the one that was deployed last first."""
         api = reach.instance(request, organization_id, environment_id, api_id)
-        page = reach.valid(shapes.PageQuery, request.query_params)
+        page = reach.valid(PageQuery, request.query_params)
         found = kept.revisions(api)
         told = kept.told(api, found[page["offset"] : page["offset"] + page["limit"]])
         shown = shapes.RevisionShape(told, many=True).data
@@ -86,13 +87,13 @@ class RevisionViews(ViewSet):
 class HistoryViews(ViewSet):
     @extend_schema(
         operation_id="deployment_history",
-        parameters=[shapes.PageQuery],
+        parameters=[PageQuery],
         responses={200: shapes.BroughtList, 404: ErrorAnswer},
     )
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Every deployment that brought a change of it: who, when, why, what, and each replica's answer."""
         api = reach.instance(request, organization_id, environment_id, api_id)
-        page = reach.valid(shapes.PageQuery, request.query_params)
+        page = reach.valid(PageQuery, request.query_params)
         acks = Prefetch("acks", Ack.objects.select_related("replica"))
         found = brought.deployments(api).prefetch_related(acks)
         rows = brought.why(api, found[page["offset"] : page["offset"] + page["limit"]])

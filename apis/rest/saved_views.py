@@ -15,8 +15,8 @@ from apis.lists import saving
 from apis.lists.models import SavedView
 from apis.rest import bodies, reach
 from apis.rest import saved_view_serializers as shapes
-from apis.rest.revision_serializers import PageQuery
 from apis.rest.search_serializers import search_of
+from apis.rest.serializers import PageQuery
 from console.models import User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer

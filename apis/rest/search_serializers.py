@@ -12,7 +12,7 @@ from apis.models import ApiInstance
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import MOST_TOLD
 from console.models import Environment
-from console.rest.fields import Limit, OneOf
+from console.rest.fields import Limit, Offset, OneOf
 from console.words import MOST_CHARACTERS
 from gateways import lookup
 from gateways.protocol.faults import did_you_mean
@@ -68,7 +68,7 @@ class ListQuery(SearchFields):
     productVersion = s.CharField(required=False)
     instanceLabel = s.CharField(required=False)
     limit = Limit(MOST_ROWS, default=20)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    offset = Offset()
     sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
     ascending = s.BooleanField(default=False)
 

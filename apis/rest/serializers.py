@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
-from console.rest.fields import OneLine, OneOf, list_or_null
+from console.rest.fields import Limit, Offset, OneLine, OneOf, list_or_null
 
 LONGEST = 256
 """Characters of what is kept for clients and not acted upon."""
@@ -24,6 +24,11 @@ ASSET_TYPES = {
     "wsdl": Asset.Type.HTTP,
     "soap-api": Asset.Type.HTTP,
 }
+
+
+class PageQuery(s.Serializer[Any]):
+    limit = Limit(MOST_ROWS, default=20)
+    offset = Offset()
 
 
 class SpecBody(StrictSerializer):

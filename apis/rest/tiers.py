@@ -15,7 +15,7 @@ from apis.changes import versions
 from apis.contracts.models import Tier
 from apis.models import ApiInstance
 from apis.rest import bodies, reach
-from apis.rest.contract_serializers import PageQuery, TierBody, TierList, TierShape
+from apis.rest.contract_serializers import SortedPageQuery, TierBody, TierList, TierShape
 from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -26,7 +26,7 @@ SORT = {"id": "pk", "name": "name", "status": "status", "createdDate": "created_
 
 
 @extend_schema_view(
-    list=extend_schema(parameters=[PageQuery], responses={200: TierList, 404: ErrorAnswer}),
+    list=extend_schema(parameters=[SortedPageQuery], responses={200: TierList, 404: ErrorAnswer}),
     create=extend_schema(request=TierBody, responses={201: TierShape, **REFUSALS}),
     retrieve=extend_schema(responses={200: TierShape, 404: ErrorAnswer}),
     update=extend_schema(request=TierBody, responses={200: TierShape, **REFUSALS}),
@@ -37,7 +37,7 @@ SORT = {"id": "pk", "name": "name", "status": "status", "createdDate": "created_
 class TierViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
-        query = reach.valid(PageQuery, request.query_params)
+        query = reach.valid(SortedPageQuery, request.query_params)
         rows = _rows(api).filter(name__icontains=query.get("query", ""))
         sign = "" if query["ascending"] else "-"
         page = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")

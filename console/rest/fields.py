@@ -57,6 +57,13 @@ class Limit(IntegerField):
         return min(super().to_internal_value(data), self.most)
 
 
+class Offset(IntegerField):
+    """How many rows of a list are passed over."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"default": 0, "min_value": 0, "max_value": 2**31, **options})
+
+
 class TextOrNull(CharField):
     """null where the row has no text."""
 

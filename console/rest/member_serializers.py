@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from console.rest.fields import Limit
+from console.rest.fields import Limit, Offset
 
 MOST = 1000
 
@@ -16,7 +16,7 @@ class MembersQuery(s.Serializer[Any]):
         required=False, allow_blank=True, max_length=255, help_text="A part of a name or of the address."
     )
     limit = Limit(MOST)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    offset = Offset()
 
 
 class PersonShape(s.Serializer[Any]):

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from console.models import Organization
 from console.rest import access
 from console.rest.serializers import ErrorAnswer
-from console.rest.token_serializers import PageQuery, TokensAnswer, TokenShape
+from console.rest.token_serializers import TokensAnswer, TokenShape, TokensQuery
 from console.tokens import changes
 from console.tokens.models import ByToken, PersonalToken, PersonalTokenQuerySet
 
@@ -23,7 +23,7 @@ class OwnTokens(APIView):
     @extend_schema(
         operation_id="ownPersonalTokens",
         tags=["Accounts"],
-        parameters=[PageQuery],
+        parameters=[TokensQuery],
         responses={200: TokensAnswer, **REFUSED},
     )
     def get(self, request: Request) -> Response:
@@ -49,7 +49,7 @@ class Tokens(APIView):
     @extend_schema(
         operation_id="personalTokens",
         tags=["Accounts"],
-        parameters=[PageQuery],
+        parameters=[TokensQuery],
         responses={200: TokensAnswer, **REFUSED},
     )
     def get(self, request: Request, organization_id: UUID) -> Response:
@@ -84,7 +84,7 @@ def _of(request: Request, organization_id: UUID) -> PersonalTokenQuerySet:
 
 
 def _listed(request: Request, found: PersonalTokenQuerySet) -> Response:
-    query = PageQuery(data=request.query_params)
+    query = TokensQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
     page: Any = query.validated_data
     rows = found.select_related("user", "environment")

@@ -4,14 +4,14 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from console.rest.fields import Limit, Moment
+from console.rest.fields import Limit, Moment, Offset
 
 MOST = 1000
 
 
-class PageQuery(s.Serializer[Any]):
+class TokensQuery(s.Serializer[Any]):
     limit = Limit(MOST)
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    offset = Offset()
 
 
 class TokenUserShape(s.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 
 from analytics.alerts.models import Alert
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Limit, Moment, OneOf
+from console.rest.fields import Limit, Moment, Offset, OneOf
 
 LEGACY_TYPES = {
     "api-request-count": Alert.Type.REQUESTS,
@@ -249,7 +249,7 @@ class AlertShape(s.Serializer[Any]):
 
 class AlertPageQuery(s.Serializer[Any]):
     limit = Limit(MOST_ROWS)
-    offset = s.IntegerField(min_value=0, max_value=2**31, default=0)
+    offset = Offset()
     sort = OneOf(["id", "name", "severity", "type", "createdAt", "lastModified"], default="id")
     ascending = s.BooleanField(default=True)
 

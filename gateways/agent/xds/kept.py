@@ -35,7 +35,7 @@ _PLACE, _NAME = "gatewright.kept.place", "gatewright.kept.name"
 _NOTED = TYPE_URL + "envoy.extensions.matching.common_inputs.network.v3.FilterStateInput"
 
 
-class TooManyConditions(ValueError):
+class TooManyKeptConditions(ValueError):
     """The policies have more different conditions than one choice takes."""
 
 
@@ -140,11 +140,11 @@ def by_place(ones: Iterable[Kept]) -> dict[int, Chains]:
 
 
 def kept(api: str, port: int, base_path: str, policies: Sequence[PolicyFilters], folder: Path) -> Kept | None:
-    """None where no policy of the API keeps anything. Raises TooManyConditions."""
+    """None where no policy of the API keeps anything. Raises TooManyKeptConditions."""
     if not policies:
         return None
     if predicates(base_path, policies) > MOST_PREDICATES:
-        raise TooManyConditions(
+        raise TooManyKeptConditions(
             "policies that keep what they have learned have more than"
             f" {MOST_PREDICATES} different conditions; give some of them the same ones, or none"
         )
