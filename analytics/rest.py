@@ -68,9 +68,17 @@ class UpstreamSerializer(serializers.Serializer[Any]):
     latency_ms = Latencies(help_text="Of the upstream itself.")
 
 
+class ObservedSerializer(serializers.Serializer[Any]):
+    policy = serializers.CharField(help_text="Its name in the catalog.")
+    requests = serializers.IntegerField()
+
+
 class Summary(serializers.Serializer[Any]):
     requests = serializers.IntegerField()
     violations = serializers.IntegerField(help_text="Requests that a policy refused.")
+    would_refuse = ObservedSerializer(
+        many=True, help_text="How many each policy that only observes would have refused, the most first."
+    )
     status = StatusClasses()
     latency_ms = Latencies(help_text="Null when there were no requests.")
     failures = FailureSerializer(many=True, help_text="Why requests failed at their upstreams.")
@@ -97,6 +105,10 @@ class SummaryView(APIView):
         return Response(
             {
                 **_summary(queries.figures([api.pk], over)),
+                "would_refuse": [
+                    {"policy": policy, "requests": count}
+                    for policy, count in conditions.would_refuse([api.pk], over)
+                ],
                 "failures": [_failure(one) for one in queries.failures([api.pk], over)],
                 "upstreams": [_upstream(one) for one in upstreams.rows(api, over) if one.figures.requests],
                 "failing": failing.sentence if failing else None,

@@ -14,7 +14,7 @@ from analytics.models import ConditionMinute, ConditionWindow, Sample
 from analytics.rollups import roll_up
 from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
-from console.models import Role
+from console.models import Role, User
 from console.roles.models import CustomRole
 from gateways.protocol.messages import ObservedCount
 from tests.analytics.test_conditions import bind, page
@@ -72,6 +72,8 @@ def test_the_lane_tells_what_would_have_been_refused(client: Client, api: ApiIns
     for at in ("/analytics", f"/apis/{api.pk}/analytics"):
         _, _, card = client.get(at).content.decode().partition("Would be refused</h2>")
         assert "IP Allowlist" in card and ">312<" in card.partition("</section>")[0]
+    told = ask(User.objects.get(), api).json()["would_refuse"]
+    assert told == [{"policy": "ip-allowlist", "requests": 312}]
 
 
 def test_of_one_that_enforces_nothing_is_told(client: Client, api: ApiInstance) -> None:

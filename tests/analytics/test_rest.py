@@ -62,6 +62,7 @@ def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> N
     assert body == {
         "requests": 116,
         "violations": 10,
+        "would_refuse": [],
         "status": {"2xx": 96, "3xx": 0, "4xx": 10, "5xx": 4, "1xx": 1, "cut": 3, "left": 2},
         "failures": [
             {
@@ -86,6 +87,7 @@ def test_without_traffic_the_latencies_are_null(viewer: User, api: ApiInstance) 
     assert body == {
         "requests": 0,
         "violations": 0,
+        "would_refuse": [],
         "status": dict.fromkeys(["2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left"], 0),
         "failures": [],
         "upstreams": [],
