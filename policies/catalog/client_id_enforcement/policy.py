@@ -15,6 +15,8 @@ from policies.traits import Advice, AsksContracts, Explained
 
 NAME = "client-id-enforcement"
 BASIC, EXPRESSION = "httpBasicAuthenticationHeader", "customExpression"
+CHALLENGES = {BASIC: 'Basic realm="mule-realm"', EXPRESSION: "Client-ID-Enforcement"}
+"""As Flex Gateway's."""
 _BY_EXPRESSION: dict[str, Any] = {"when": {"credentialsOriginHasHttpBasicAuthenticationHeader": [EXPRESSION]}}
 
 
@@ -59,7 +61,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     client_id = None if config.is_basic else config.client_id_expression
     client_secret = None if config.is_basic else config.client_secret_expression
     asked = credentials.settings(scope, client_id, client_secret)
-    challenge = f'Basic realm="{scope.realm}"' if config.is_basic else "Client-ID-Enforcement"
+    challenge = CHALLENGES[config.credentials_origin_has_http_basic_authentication_header]
     files = [*credentials.FILES, Path(__file__).with_name("policy.lua")]
     check = script(scope, NAME, files, {**asked, "challenge": challenge}, evaluates=True)
     tell = script(scope, NAME, credentials.TELLING, asked, evaluates=True, gives="authentication")
