@@ -130,13 +130,18 @@ def enable(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def enforce(request: Request, pk: int) -> HttpResponse:
-    row = automated_to_change(request, pk)
+    """From telling what it would refuse to refusing it, and back, which the list offers then."""
+    row, modes = automated_to_change(request, pk), AutomatedPolicy.Mode
+    is_back = request.POST.get("mode") == modes.OBSERVE
     try:
-        change.set_mode(request.user, row, AutomatedPolicy.Mode.ENFORCE)
+        change.set_mode(request.user, row, modes.OBSERVE if is_back else modes.ENFORCE)
     except ValidationError as error:
         return _refused(request, error)
+    if is_back:
+        messages.success(request, f"{row} only observes again, and refuses nothing.")
+        return redirect("automated_policies")
     messages.success(request, f"{row} refuses from now on what it finds wrong.")
-    return redirect("automated_policies")
+    return redirect(f"{reverse('automated_policies')}?enforced={row.pk}")
 
 
 @require_POST

@@ -162,7 +162,6 @@ def _lane(
         "fixed": sum(one.runs_first for one in applied),
         "is_moved": is_moved,
         "removed": undo.title(request.session, api),
-        "enforced": request.GET.get("enforced", ""),
     }
     context |= {"automated": shown.automated, "outbound": shown.outbound, "lane": shown}
     context["gone"] = (

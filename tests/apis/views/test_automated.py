@@ -124,8 +124,12 @@ def test_ordered_switched_and_deleted(place: Place) -> None:
     assert list(found.values_list("pk", flat=True)) == [second.pk, first.pk]
 
     place.client.post(f"/apis/automated/{first.pk}/disable")
-    place.client.post(f"/apis/automated/{second.pk}/enforce")
+    enforced = place.client.post(f"/apis/automated/{second.pk}/enforce", follow=True)
     assert list(found.values_list("is_disabled", "mode")) == [(False, "enforce"), (True, "enforce")]
+    assert "Observe again" in text(enforced)
+    place.client.post(f"/apis/automated/{second.pk}/enforce", {"mode": "observe"})
+    assert found.get(pk=second.pk).mode == "observe"
+    assert "Observe again" not in text(place.client.get("/apis/automated"))
     place.client.post(f"/apis/automated/{first.pk}/enable")
     assert not found.filter(is_disabled=True).exists()
 
