@@ -67,6 +67,9 @@ def _pages(made: Any) -> dict[str, str]:
         "API Manager, by status": "/apis?sort=status",
         "API Manager, those Active": "/apis?status=Active",
         "API Manager, by requests": "/apis?sort=-requests",
+        "API Manager, by requests, the last page": "/apis?sort=-requests&page=200",
+        "API Manager, by error rate": "/apis?sort=-errors",
+        "the question before all are deleted": f"/apis/bulk/{_deletion()}",
         "API Manager, every column, the last page": "/apis?page=200&sort=changed",
         "Runtime Manager": "/gateways",
         "an API": f"/apis/{api}",
@@ -79,6 +82,19 @@ def _pages(made: Any) -> dict[str, str]:
         "an API's analytics, 30 days": f"/apis/{api}/analytics?range=30d",
         "an API's analytics, 24 hours": f"/apis/{api}/analytics?range=24h",
     }
+
+
+def _deletion() -> Any:
+    """The id of one that is asked for, of every API."""
+    from apis.bulk import running
+    from apis.bulk.models import BulkChange
+    from apis.models import ApiInstance
+    from console.models import User
+
+    apis = ApiInstance.objects.select_related("environment")
+    place = apis.earliest("pk").environment
+    user = User.objects.filter(is_superuser=True).earliest("date_joined")
+    return running.ask(user, place, BulkChange.Action.DELETE, list(apis.values_list("pk", flat=True))).pk
 
 
 def _queries(client: Any, url: str) -> int:

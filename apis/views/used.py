@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.db.models import Count
 
@@ -25,6 +26,17 @@ class UsedBy(NamedTuple):
     does: str
 
 
+OF_A_PAGE = 100
+_OF_A_PLACE = (
+    "gateway",
+    "protocol",
+    "port",
+    "base_path",
+    "consumer_endpoint",
+    "is_deployed",
+    "pending_since",
+    "revision",
+)
 Place = tuple[str, int | None, str]
 """Host, port, and the path in front."""
 
@@ -32,7 +44,7 @@ Place = tuple[str, int | None, str]
 def uses(request: Request, environment_may: Collection[str], apis: Collection[int]) -> list[UsedBy]:
     """Of these APIs by whatever is not deleted with them, in as many queries for one as for thousands."""
     what = "it" if len(apis) == 1 else "them"
-    found = [*_calls(apis, what)]
+    found = [*_calls(request, apis, what)]
     if Permission.VIEW_CONTRACTS in environment_may:
         found = [*_callers(apis, what), *found]
     return [*found, *_leading(request, apis, what), *_copies(request, apis), *_roles(apis, what)]
@@ -46,7 +58,7 @@ def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
         applications=Count("application", distinct=True), apis=Count("api", distinct=True)
     )
     if count := counted["applications"]:
-        which = what if len(apis) == 1 else f"{counted['apis']} of them"
+        which = what if len(apis) == 1 else f"{counted['apis']:,} of them"
         stays = f"Contracts and SLA tiers go with {what}, and come back with {what}."
         yield UsedBy(
             _some(count, "client application"),
@@ -56,18 +68,27 @@ def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
         yield UsedBy(_some(count, "request"), f"for access to {what} wait{'s' * (count == 1)} for an answer.")
 
 
-def _calls(apis: Collection[int], what: str) -> Iterator[UsedBy]:
-    counted = traffic.by_hour(apis)
-    if total := sum(one.requests for one in counted.values()):
-        called = sum(bool(one.requests) for one in counted.values())
-        which = what if len(apis) == 1 else f"{called} of them"
+def _calls(request: Request, apis: Collection[int], what: str) -> Iterator[UsedBy]:
+    counted = _requests(request, apis)
+    if total := sum(counted):
+        which = what if len(apis) == 1 else f"{len(counted):,} of them"
         yield UsedBy(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
+
+
+def _requests(request: Request, apis: Collection[int]) -> list[int]:
+    """Of each that was called. Those of thousands are counted as their list does, without the hours."""
+    place = request.scope.environment
+    if place is None or len(apis) <= OF_A_PAGE:
+        return [one.requests for one in traffic.by_hour(apis).values() if one.requests]
+    known = traffic.measures_in(place, "requests")
+    return [int(known[pk]) for pk in apis if known.get(pk)]
 
 
 def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[UsedBy]:
     """Other APIs whose upstream is the address of one of these, as far as that is known."""
-    known = ApiInstance.objects.filter(pk__in=apis).select_related("gateway")
-    places = set(_places(known.prefetch_related("gateway__replicas")))
+    # One gateway for all of its APIs, not one for each.
+    known = ApiInstance.objects.filter(pk__in=apis).prefetch_related("gateway__replicas")
+    places = set(_places(known.only(*_OF_A_PLACE).order_by()))
     visible = ApiInstance.objects.visible_to(request.user).exclude(pk__in=apis)
     rows = Upstream.objects.filter(api__in=visible).values_list("api", "uri") if places else ()
     leading = {api for api, uri in rows if not places.isdisjoint(_fronts(uri))}
@@ -91,9 +112,12 @@ def _copies(request: Request, apis: Collection[int]) -> Iterator[UsedBy]:
 def _places(apis: Iterable[ApiInstance]) -> Iterator[Place]:
     apis = list(apis)
     where = addresses.served(apis)
+    hosts: dict[UUID | None, str] = {}
     for api in apis:
         _, port, base_path = where[api.pk]
-        yield _host(addresses.host_of(api.gateway)), port, base_path.rstrip("/")
+        if api.gateway_id not in hosts:
+            hosts[api.gateway_id] = _host(addresses.host_of(api.gateway))
+        yield hosts[api.gateway_id], port, base_path.rstrip("/")
         if api.consumer_endpoint and (told := _read(api.consumer_endpoint)):
             yield told
 

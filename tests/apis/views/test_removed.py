@@ -12,8 +12,10 @@ from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
 from apis.promotions.models import Counterpart
 from apis.removed import Removed
+from apis.views import used
 from console.models import Role
 from gateways.models import Gateway
+from tests.analytics.traffic import Shipper, count
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.console.test_together import meanwhile
 from tests.factories import (
@@ -97,6 +99,22 @@ def test_what_others_use_is_named_before_it_is_deleted(place: Place) -> None:
     assert "<b>1 request</b> for access to them waits for an answer." in both
     assert f"<b>1 other API</b> sends its requests to them: Mobile v1:{front.pk - 1}." in both
     assert f"<b>1 API</b> was promoted from here: {copy} in Production." in both
+
+
+def test_how_often_they_are_called_is_said_of_one_and_of_hundreds(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    Shipper(api).ship(count(api, 7))
+    ApiInstance.objects.bulk_create(
+        ApiInstance(environment=place.environment, asset=api.asset, base_path=f"/quiet-{number}")
+        for number in range(used.OF_A_PAGE)
+    )
+    where = {"environment": str(place.environment.pk), "action": "delete", "all": "1"}
+
+    one = text(place.client.get(f"/apis/{api.pk}/delete"))
+    hundreds = text(place.client.post("/apis/bulk", where, follow=True))
+
+    assert "<b>7 requests</b> came to it in the last 24 hours." in one
+    assert "<b>7 requests</b> came to 1 of them in the last 24 hours." in hundreds
 
 
 def test_who_deletes_it_by_a_role_for_it_alone_may_undo_that(place: Place) -> None:
