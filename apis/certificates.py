@@ -53,8 +53,15 @@ class CertificateFacts:
 
     @property
     def lasts(self) -> bool:
-        """Whether it is valid for longer than SOON, so that nobody need renew it yet."""
-        return self.expires_at > timezone.now() + SOON
+        """Whether nobody need renew it yet."""
+        return self.expires_at > timezone.now() + soon(self.starts_at, self.expires_at)
+
+
+def soon(starts_at: datetime, expires_at: datetime) -> timedelta:
+    """How long before its end it is to be renewed: SOON, or the last third of a shorter life. Until then one
+    that a private CA has issued for a month is as it should be, and renewed by itself.
+    """
+    return min(SOON, (expires_at - starts_at) / 3)
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from apis import health
 from apis.deployment import status_counts
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.secret_groups import models as secrets
+from apis.secret_groups import renewed as renewed_keystores
 from gateways.models import Gateway
 
 MINUTE = 60
@@ -45,20 +46,22 @@ def away(environments: Collection[UUID], at: datetime) -> list[Fact]:
 
 def ending(environments: Collection[UUID], at: datetime, days: float) -> list[Fact]:
     """Certificates that deployed APIs serve with or reach upstreams with, and secrets that end within so many
-    days, with the days that they last: less than 0 when they have ended.
+    days, with the days that they last: less than 0 when they have ended. Without those that are renewed by
+    themselves, unless that is overdue.
     """
-    contexts = _contexts(environments, at)
+    renewed = renewed_keystores.later(environments, at)
+    contexts = _contexts(environments, at, renewed)
     shown = TlsContext.objects.filter(pk__in=[one.key.removeprefix("tls:") for one in contexts])
     known = set(shown.exclude(keystore=None).values_list("keystore", flat=True))
     found = secrets.ending(environments, timedelta(days=min(days, MOST_DAYS)), at)
     return contexts + [
         Fact(one.group.environment_id, f"secret:{one.pk}", one.reference, _days(one.expires_at, at))
         for one in found
-        if one.pk not in known and one.expires_at
+        if one.pk not in known | renewed and one.expires_at
     ]
 
 
-def _contexts(environments: Collection[UUID], at: datetime) -> list[Fact]:
+def _contexts(environments: Collection[UUID], at: datetime, renewed: Collection[UUID]) -> list[Fact]:
     deployed = ApiInstance.objects.deployed().filter(environment__in=environments)
     apis: dict[UUID, set[int]] = {}
     serving = deployed.exclude(tls_context=None).values_list("tls_context", "pk")
@@ -66,6 +69,7 @@ def _contexts(environments: Collection[UUID], at: datetime) -> list[Fact]:
     for context, api in (*serving, *reaching.values_list("tls_context", "api")):
         apis.setdefault(context, set()).add(api)
     contexts = TlsContext.objects.filter(pk__in=apis, environment__in=environments).defer("key")
+    contexts = contexts.exclude(keystore__in=renewed)
     return [
         Fact(
             one.environment_id,

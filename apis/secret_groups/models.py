@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from apis.certificates import SOON
+from apis.certificates import SOON, soon
 from apis.secret_groups.acme import AcmeSource  # noqa: F401 - Django finds its models here
 from apis.secret_groups.authority import Authority, Issued  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField, LineField
@@ -158,9 +158,11 @@ class Secret(models.Model):
 
     @property
     def expires_soon(self) -> bool:
-        return (
-            self.expires_at is not None and not self.is_expired and self.expires_at <= timezone.now() + SOON
-        )
+        if self.expires_at is None or self.is_expired:
+            return False
+        starts_at = self.told.get("starts_at")
+        within = soon(datetime.fromisoformat(starts_at), self.expires_at) if starts_at else SOON
+        return self.expires_at <= timezone.now() + within
 
 
 def ending(environments: Any, within: timedelta = SOON, now: datetime | None = None) -> QuerySet[Secret]:

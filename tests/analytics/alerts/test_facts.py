@@ -9,12 +9,16 @@ from analytics.alerts import rounds
 from analytics.alerts.models import Alert
 from apis import resource_names
 from apis.certificates import self_signed
+from apis.changes import authorities
+from apis.changes.tls_contexts import DesiredTlsContext, create_tls_context
 from apis.models import ApiInstance, TlsContext
+from apis.secret_groups.authority import Issued
 from apis.secret_groups.models import Secret
 from console.notices.models import Notice
 from gateways.models import Replica, ResourceStatus
 from tests.analytics.alerts.watching import make_alert, open_incidents, told
 from tests.factories import (
+    make_actor,
     make_api,
     make_gateway,
     make_replica,
@@ -87,6 +91,23 @@ def test_secrets_that_end_are_the_environments() -> None:
     look()
 
     assert told() == ["edge/store Alerting"]
+
+
+def test_a_keystore_of_the_private_ca_is_told_of_when_its_renewal_is_overdue() -> None:
+    api, user = make_api(), make_actor()
+    authorities.begin(user, api.environment)
+    group = make_secret_group(api.environment)
+    store = authorities.issue_keystore(user, group, "edge", "gateway", ["localhost"], days=30)
+    context = create_tls_context(user, api.environment, DesiredTlsContext("edge", keystore=store))
+    ApiInstance.objects.update(tls_context=context, protocol="https")
+    make_alert(api, type=Alert.Type.CERTIFICATE, about=Alert.About.ENVIRONMENT, threshold=40)
+
+    look()
+    assert told() == [] and not store.expires_soon and context.facts and context.facts.lasts
+    Issued.objects.update(expires_at=timezone.now() + timedelta(days=9))
+    look(10)
+
+    assert told() == ["edge Alerting"]
 
 
 def test_a_refused_deployment_is_told_of_until_it_is_applied() -> None:

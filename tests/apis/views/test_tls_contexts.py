@@ -10,6 +10,7 @@ from apis.certificates import self_signed
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import TlsContext
 from console.models import Role
+from tests.apis.secret_groups.authority import Authority
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_tls_context
 
@@ -178,7 +179,7 @@ def test_the_list_is_searched_by_name_and_paged(place: Place) -> None:
 
 
 def test_the_overview_names_certificates_in_use_that_end_soon(place: Place) -> None:
-    certificate, key = self_signed(["localhost"], days=20)
+    certificate, key = Authority("Acme").issued("localhost", days=20)  # of a life of 80
     ending = {"certificate": certificate, "key": key}
     used = make_tls_context(place.environment, name="ending-used", **ending)
     make_tls_context(place.environment, name="ending-unused", **ending)
