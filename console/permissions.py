@@ -47,7 +47,7 @@ ABOUT: Mapping[str, str] = {
     P.VIEW_SECRETS: "TLS contexts and secret groups, without what is secret in them.",
     P.MANAGE_SECRETS: "Add, replace and delete them.",
     P.VIEW_AUDIT: "Who changed what, and what it was before.",
-    P.ADMINISTER_ENVIRONMENT: "Its settings; deploying what failing tests or a missing second person stop.",
+    P.ADMINISTER_ENVIRONMENT: "Deploying what failing tests or a lacking second person stop; others' views.",
     P.ADMINISTER_ORGANIZATION: "Users, teams, roles, connected apps, environments. Whoever holds it can "
     "give themselves every other permission.",
 }

@@ -66,7 +66,11 @@ def _cells(entry: AuditEntry) -> list[str]:
 
 
 def _differences(diff: dict[str, Any]) -> str:
-    return "; ".join(f"{name}: {_value(before)} → {_value(after)}" for name, (before, after) in diff.items())
+    """What was nothing and is nothing, as the empty fields of something new, is no difference."""
+    told = {name: (_value(before), _value(after)) for name, (before, after) in diff.items()}
+    return "; ".join(
+        f"{name}: {before} → {after}" for name, (before, after) in told.items() if before != after
+    )
 
 
 def _value(value: Any) -> str:

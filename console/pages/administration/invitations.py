@@ -68,7 +68,10 @@ class InvitationForm(WholeRoleForm):
             rows = organization.applications.filter(Q(name=text) | Q(client_id=text.lower()))
             found["application"] = rows.first() if text else None
             if found["application"] is None:
-                self.add_error("application", f"{organization} has no such client application.")
+                lacks = f"{organization} has no such client application."
+                self.add_error(
+                    "application", lacks if text else "Write the name or client id of what they are to own."
+                )
         return found
 
     def given(self) -> InvitedRole:
