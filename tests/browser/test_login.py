@@ -21,7 +21,7 @@ from tests.factories import make_environment, make_organization, make_role, make
 from tests.oidc_provider import Provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
-WAIT_MS = 8_000
+WAIT_MS = 30_000
 
 
 @pytest.fixture
