@@ -193,12 +193,8 @@ def test_a_login_by_rest_is_told(environment: Environment) -> None:
 
 
 def test_the_file_holds_what_the_page_shows(admin: Client, environment: Environment) -> None:
-    make_entry(
-        environment,
-        "alpha",
-        object_name="=HYPERLINK(1)",
-        diff={"url": ["@a", "-b"], "on": [True, None], "to": [None, ""]},
-    )
+    diff = {"url": ["@a", "-b"], "on": [True, None], "to": [None, ""]}
+    make_entry(environment, "alpha", object_name="=HYPERLINK(1)", diff=diff)
     make_entry(environment, "bravo", action="delete")
     make_entry(make_environment(), "charlie")
 
