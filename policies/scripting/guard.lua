@@ -95,7 +95,7 @@ local function evaluated(decide, act)
 end
 
 -- A decision returns nothing to let the request go on, or an answer in the upstream's place:
--- {status, error, headers, reason}. With an `error` it is a refusal; its `reason` is "CHECK: WORDS" with the
+-- {status, error, headers, reason, grpc_status}. With an `error` it is a refusal; its `reason` is "CHECK: WORDS" with the
 -- compared values, no secret among them, which the access log keeps and the caller does not see.
 local function guarded(decide) return evaluated(decide, answer) end
 
