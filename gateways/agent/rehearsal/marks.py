@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from gateways.agent.translate import ir
 from gateways.agent.xds import access_log
 from gateways.agent.xds.compiler import Compiler
+from gateways.agent.xds.filter_chain import TooManyConditions, filled
 from gateways.agent.xds.policy_filters import PolicyFilters
 from policies.compiled import Compiled, Filter
 
 
 class MarkingCompiler(Compiler):
-    """Behind each policy that is applied again further down, a filter notes that the request came past it.
+    """Behind each policy that is applied again further down, a filter notes that the request came past it,
+    where there is room for all of these.
 
     Everything else is as a gateway has it that shares no counts.
     """
@@ -21,7 +23,17 @@ class MarkingCompiler(Compiler):
         made = super().policy_filters(found)
         uses = [use for use, _ in found]
         behind = (_mark(number) if is_repeated(uses, number) else () for number in range(len(uses)))
-        return [one for own, marks in zip(made, behind, strict=True) for one in (own, *marks)]
+        marked = [one for own, marks in zip(made, behind, strict=True) for one in (own, *marks)]
+        return marked if _is_room(marked) else made
+
+
+def _is_room(policies: Sequence[PolicyFilters]) -> bool:
+    """Whether all find a slot: marks stand between policies that would share one, and a gateway has none."""
+    try:
+        filled("", policies)
+    except TooManyConditions:
+        return False
+    return True
 
 
 def is_repeated(uses: Sequence[ir.PolicyUse], number: int) -> bool:

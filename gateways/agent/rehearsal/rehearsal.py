@@ -30,7 +30,7 @@ from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault
 from gateways.protocol.rehearsal import Foreseen, Played, Request, Verdict
-from gateways.protocol.resources import AnyResource, ApiInstance
+from gateways.protocol.resources import TITLE, AnyResource, ApiInstance
 from policies import catalog
 from policies.contracts.memory import Book
 
@@ -224,7 +224,8 @@ class Rehearsal:
             with suppress(BadAddress):
                 address = listener_address(one.spec.address)
                 port, path = address.port, address.base_path
-            found.append(Absent(one.key, port, path, tuple(faults or [reason])))
+            title = one.metadata.labels.get(TITLE, "")
+            found.append(Absent(one.key, port, path, tuple(faults or [reason]), title))
         return found
 
 

@@ -32,6 +32,8 @@ class Absent:
     port: int
     base_path: str
     faults: tuple[str, ...]
+    title: str = ""
+    """What people know it by, where that is not its name."""
 
     def would_take(self, port: int, target: str) -> bool:
         path = target.partition("?")[0]
@@ -175,7 +177,10 @@ def _outcome(
 ) -> tuple[Outcome, str]:
     answer = facts.heard.answer
     if missing is not None:
-        return "not-served", f"API {missing.key[1]} would take the request, and is not served"
+        return (
+            "not-served",
+            f"API {missing.title or missing.key[1]} would take the request, and is not served",
+        )
     if answer is None:
         return ("unanswered" if facts.heard.is_late or facts.told else "rejected"), facts.heard.reason
     upstream = sent[-1].upstream if sent else "the upstream"
@@ -223,7 +228,9 @@ def _decisions(facts: CallFacts, api: ir.Api, was_sent: bool) -> Iterator[Decisi
     stopping = [use for number, use in enumerate(api.policies) if number not in passed and use.policy == who]
     deciding = [use for use in stopping if use in applied] or stopping
     if not was_sent:
-        deciding = deciding[:1]
+        # A condition is looked at as the request comes there: the last one that held is the farthest.
+        reached = [use for use in deciding if use.conditions and use in applied]
+        deciding = reached[-1:] or deciding[:1]
     kind: DecisionKind = "refused" if facts.refusing else "answered"
     said = _why(facts) if facts.refusing else ""
     has_ended = False

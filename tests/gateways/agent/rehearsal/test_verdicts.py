@@ -41,7 +41,7 @@ spec:
 BROKEN = """
 apiVersion: gatewright.dev/v1alpha1
 kind: ApiInstance
-metadata: {name: broken}
+metadata: {name: broken, labels: {flex.mulesoft.com/apiinstance-name: Stock}}
 spec:
   address: http://0.0.0.0:8081/broken
   services: {backend: {address: "http://10.0.0.9"}}
@@ -137,6 +137,7 @@ def test_api_that_is_refused_says_why(orders: Rehearsal) -> None:
     verdict = ask(orders, "/broken/7")
 
     assert (verdict.outcome, verdict.api) == ("not-served", "default/broken")
+    assert verdict.reason == "API Stock would take the request, and is not served"
     (fault,) = verdict.faults
     assert fault.startswith('ApiInstance broken: spec.policies[0].config.ips[0]: "nonsense" is not')
 
