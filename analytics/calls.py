@@ -126,7 +126,7 @@ def recent(calls: ApplicationCalls, over: Range, limit: int, *, failed: bool = F
     found = Sample.objects.filter(theirs, api__in=calls.apis, time__gte=over.start, time__lt=over.end)
     if failed:
         found = found.exclude(status__range=(100, 399))
-    return list(found.select_related("api__asset").order_by("-time")[:limit])
+    return list(found.select_related("api__asset", "api__environment").order_by("-time")[:limit])
 
 
 def used(calls: ApplicationCalls, periods: Sequence[timedelta], refusers: Collection[str]) -> list[int]:

@@ -249,3 +249,4 @@ def test_each_trouble_is_explained_without_what_is_inside(
 
     assert words in shown
     assert "inner.test" not in shown and "ip-allowlist" not in shown
+    assert shown.count(f"v1 · {api.environment}") == 2, "which of several environments it was"
