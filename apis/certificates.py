@@ -68,10 +68,11 @@ def soon(starts_at: datetime, expires_at: datetime) -> timedelta:
 def read(pem: str) -> CertificateFacts:
     """`fingerprint` is the SHA-256 of the certificate, in hex. Raises ValueError for what is none."""
     certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+    hosts = tuple(_names(certificate))
     return CertificateFacts(
-        subject=_named(certificate.subject),
+        subject=_named(certificate.subject) or next(iter(hosts), ""),
         issuer=_named(certificate.issuer),
-        names=tuple(_names(certificate)),
+        names=hosts,
         starts_at=certificate.not_valid_before_utc,
         expires_at=certificate.not_valid_after_utc,
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),

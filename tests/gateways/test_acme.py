@@ -66,6 +66,7 @@ def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess,
         assert (source.state, source.trouble, source.challenges) == ("valid", "", [])
         keystore = Secret.objects.get()
         facts = read(keystore.content["certificate"])
+        assert keystore.told["subject"] == facts.subject == facts.names[0], "the CA leaves the subject out"
         assert facts.names == NAMES == tuple(ca.seen)
         assert source.next_try_at == facts.expires_at - (facts.expires_at - facts.starts_at) / 3
         assert acme.work() == 0

@@ -55,10 +55,12 @@ def _end(own: x509.Certificate, last: x509.Certificate) -> dict[str, Any]:
 
 
 def told(one: x509.Certificate) -> dict[str, Any]:
+    """Public CAs leave the subject out: what it is for stands in its hosts then."""
+    hosts = names(one)
     return {
-        "subject": named(one.subject),
+        "subject": hosts[0] if hosts and not list(one.subject) else named(one.subject),
         "issuer": named(one.issuer),
-        "names": names(one),
+        "names": hosts,
         "starts_at": one.not_valid_before_utc.isoformat(),
         "expires_at": one.not_valid_after_utc.isoformat(),
         "fingerprint": one.fingerprint(hashes.SHA256()).hex(),
