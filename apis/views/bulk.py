@@ -243,7 +243,8 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
 def _uses(request: Request, found: BulkChange) -> list[used.UsedBy]:
     if found.action != Action.DELETE:
         return []
-    return used.uses(request, request.scope.may, list(found.items.values_list("api_key", flat=True)))
+    keys = found.items.order_by().values_list("api_key", flat=True)
+    return used.uses(request, request.scope.may, keys, found.items.count())
 
 
 def _values(request: Request, found: BulkChange) -> tuple[dict[str, Any], Policy[Any] | None]:

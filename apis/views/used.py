@@ -1,11 +1,11 @@
 """Who uses APIs that are about to be deleted: said before it is done, to whom may see it."""
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Case, Count, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 
 from apis import addresses, traffic
 from apis.addresses import LOOPBACK
@@ -16,6 +16,7 @@ from console.models import Role
 from console.named import MOST, few
 from console.permissions import Permission
 from console.scope import Request
+from gateways.models import Gateway
 from gateways.protocol.addresses import UPSTREAM_PORTS
 
 
@@ -27,30 +28,22 @@ class UsedBy(NamedTuple):
 
 
 OF_A_PAGE = 100
-_OF_A_PLACE = (
-    "gateway",
-    "protocol",
-    "port",
-    "base_path",
-    "consumer_endpoint",
-    "is_deployed",
-    "pending_since",
-    "revision",
-)
+Apis = Collection[int] | QuerySet[Any, int]
+"""Their ids. Those of thousands are a query: written into each statement they took most of its time."""
 Place = tuple[str, int | None, str]
 """Host, port, and the path in front."""
 
 
-def uses(request: Request, environment_may: Collection[str], apis: Collection[int]) -> list[UsedBy]:
-    """Of these APIs by whatever is not deleted with them, in as many queries for one as for thousands."""
-    what = "it" if len(apis) == 1 else "them"
-    found = [*_calls(request, apis, what)]
+def uses(request: Request, environment_may: Collection[str], apis: Apis, count: int = 1) -> list[UsedBy]:
+    """Of so many APIs by whatever is not deleted with them, in as many queries for one as for thousands."""
+    what = "it" if count == 1 else "them"
+    found = [*_calls(request, apis, count)]
     if Permission.VIEW_CONTRACTS in environment_may:
         found = [*_callers(apis, what), *found]
     return [*found, *_leading(request, apis, what), *_copies(request, apis), *_roles(apis, what)]
 
 
-def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
+def _callers(apis: Apis, what: str) -> Iterator[UsedBy]:
     contracts = Contract.objects.filter(api__in=apis)
     in_force = contracts.in_force()
     names = in_force.order_by("application__name").values_list("application__name", flat=True).distinct()
@@ -58,7 +51,7 @@ def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
         applications=Count("application", distinct=True), apis=Count("api", distinct=True)
     )
     if count := counted["applications"]:
-        which = what if len(apis) == 1 else f"{counted['apis']:,} of them"
+        which = what if what == "it" else f"{counted['apis']:,} of them"
         stays = f"Contracts and SLA tiers go with {what}, and come back with {what}."
         yield UsedBy(
             _some(count, "client application"),
@@ -68,27 +61,25 @@ def _callers(apis: Collection[int], what: str) -> Iterator[UsedBy]:
         yield UsedBy(_some(count, "request"), f"for access to {what} wait{'s' * (count == 1)} for an answer.")
 
 
-def _calls(request: Request, apis: Collection[int], what: str) -> Iterator[UsedBy]:
-    counted = _requests(request, apis)
+def _calls(request: Request, apis: Apis, count: int) -> Iterator[UsedBy]:
+    counted = _requests(request, apis, count)
     if total := sum(counted):
-        which = what if len(apis) == 1 else f"{len(counted):,} of them"
+        which = "it" if count == 1 else f"{len(counted):,} of them"
         yield UsedBy(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
 
 
-def _requests(request: Request, apis: Collection[int]) -> list[int]:
+def _requests(request: Request, apis: Apis, count: int) -> list[int]:
     """Of each that was called. Those of thousands are counted as their list does, without the hours."""
     place = request.scope.environment
-    if place is None or len(apis) <= OF_A_PAGE:
+    if place is None or count <= OF_A_PAGE:
         return [one.requests for one in traffic.by_hour(apis).values() if one.requests]
     known = traffic.measures_in(place, "requests")
     return [int(known[pk]) for pk in apis if known.get(pk)]
 
 
-def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[UsedBy]:
+def _leading(request: Request, apis: Apis, what: str) -> Iterator[UsedBy]:
     """Other APIs whose upstream is the address of one of these, as far as that is known."""
-    # One gateway for all of its APIs, not one for each.
-    known = ApiInstance.objects.filter(pk__in=apis).prefetch_related("gateway__replicas")
-    places = set(_places(known.only(*_OF_A_PLACE).order_by()))
+    places = set(_places(apis))
     visible = ApiInstance.objects.visible_to(request.user).exclude(pk__in=apis)
     rows = Upstream.objects.filter(api__in=visible).values_list("api", "uri") if places else ()
     leading = {api for api, uri in rows if not places.isdisjoint(_fronts(uri))}
@@ -98,7 +89,7 @@ def _leading(request: Request, apis: Collection[int], what: str) -> Iterator[Use
         yield UsedBy(_some(len(leading), "other API"), f"{verb} to {what}: {few(list(named[: MOST + 1]))}.")
 
 
-def _copies(request: Request, apis: Collection[int]) -> Iterator[UsedBy]:
+def _copies(request: Request, apis: Apis) -> Iterator[UsedBy]:
     links = Counterpart.objects.filter(origin__in=apis).exclude(copy__in=apis)
     visible = ApiInstance.objects.visible_to(request.user)
     found = links.filter(copy__in=visible).select_related("copy__asset", "copy__environment")
@@ -109,16 +100,24 @@ def _copies(request: Request, apis: Collection[int]) -> Iterator[UsedBy]:
         yield UsedBy(_some(count, "API"), f"{was} promoted from here: {named}. {stays}.")
 
 
-def _places(apis: Iterable[ApiInstance]) -> Iterator[Place]:
-    apis = list(apis)
-    where = addresses.served(apis)
-    hosts: dict[UUID | None, str] = {}
-    for api in apis:
-        _, port, base_path = where[api.pk]
-        if api.gateway_id not in hosts:
-            hosts[api.gateway_id] = _host(addresses.host_of(api.gateway))
-        yield hosts[api.gateway_id], port, base_path.rstrip("/")
-        if api.consumer_endpoint and (told := _read(api.consumer_endpoint)):
+def _places(apis: Apis) -> Iterator[Place]:
+    """Where they answer: as saved, or as they run while another address is pending. Of thousands, values
+    alone are read.
+    """
+    waits = Q(is_deployed=True, pending_since__isnull=False)
+    port, path = (
+        Case(When(waits, then=Coalesce(f"revision__{name}", name)), default=name)
+        for name in ("port", "base_path")
+    )
+    rows = ApiInstance.objects.filter(pk__in=apis).order_by()
+    found = list(
+        rows.annotate(at=port, below=path).values_list("gateway", "at", "below", "consumer_endpoint")
+    )
+    gateways = Gateway.objects.filter(pk__in={one[0] for one in found}).prefetch_related("replicas")
+    hosts = {one.pk: _host(addresses.host_of(one)) for one in gateways}
+    for gateway, at, below, endpoint in found:
+        yield hosts.get(gateway, _host(addresses.UNKNOWN)), at, below.rstrip("/")
+        if endpoint and (told := _read(endpoint)):
             yield told
 
 
@@ -143,9 +142,9 @@ def _host(host: str) -> str:
     return "localhost" if host in LOOPBACK else host.lower()
 
 
-def _roles(apis: Collection[int], what: str) -> Iterator[UsedBy]:
+def _roles(apis: Apis, what: str) -> Iterator[UsedBy]:
     if count := Role.objects.filter(api__in=apis).count():
-        only = "it alone" if len(apis) == 1 else "single ones of them"
+        only = "it alone" if what == "it" else "single ones of them"
         were, they = ("was", "It ends") if count == 1 else ("were", "They end")
         comes = "comes" if count == 1 else "come"
         yield UsedBy(

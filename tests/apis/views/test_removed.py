@@ -99,6 +99,8 @@ def test_what_others_use_is_named_before_it_is_deleted(place: Place) -> None:
     assert "<b>1 request</b> for access to them waits for an answer." in both
     assert f"<b>1 other API</b> sends its requests to them: Mobile v1:{front.pk - 1}." in both
     assert f"<b>1 API</b> was promoted from here: {copy} in Production." in both
+    ApiInstance.objects.filter(pk=orders.pk).update(pending_since=timezone.now(), base_path="/soon")
+    assert "<b>2 other APIs</b> send their requests" in text(place.client.get(f"/apis/{orders.pk}/delete"))
 
 
 def test_how_often_they_are_called_is_said_of_one_and_of_hundreds(place: Place) -> None:
