@@ -5,6 +5,7 @@ with `{field: [messages]}` for what cannot be done.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -17,6 +18,8 @@ from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
 LAST = "{} would be left without an administrator; make somebody else one first."
 MOST_ROLES = 500
 """Of a user, or of a team."""
+_ENDED = "ended_with_it"
+"""In the entry of a role that nobody took, but that ended with what it was for."""
 
 
 def require_administrator(actor: User, organization: Organization) -> None:
@@ -128,13 +131,25 @@ def revoke_role(actor: User, role: Role) -> None:
 def ended(actor: User, roles: Sequence[Role]) -> None:
     """Note that they end, with what they are for."""
     for role in roles:
-        _record(actor, AuditEntry.Action.DELETE, role, before=_facts(role))
+        _record(actor, AuditEntry.Action.DELETE, role, before=_facts(role) | {_ENDED: True})
 
 
-def still_possible(kept: Sequence[Role]) -> list[Role]:
-    """Of roles that ended with what they were for, those whose holders are there, and what the role is."""
-    there = [_held(kept, field) for field in ("user", "team", "custom")]
-    return [role for role in kept if all(_is_there(role, *one) for one in there)]
+def still_possible(kept: Sequence[Role], since: datetime) -> list[Role]:
+    """Of roles that ended then with what they were for, those whose holders are there, and what the role is.
+
+    Not of whom an administrator took a role of the organization since: who thinks that nothing is left has
+    nothing to take of these.
+    """
+    there = {field: _held(kept, field) for field in ("user", "team", "custom")}
+    possible = []
+    for role in kept:
+        named = {field: getattr(role, f"{field}_id") for field in there}
+        if all(key is None or key in there[field] for field, key in named.items()):
+            for field, key in named.items():
+                setattr(role, field, there[field].get(key))
+            possible.append(role)
+    taken = _taken_since(possible, since)
+    return [role for role in possible if _holder(role) not in taken]
 
 
 @transaction.atomic
@@ -145,15 +160,22 @@ def give_again(actor: User, roles: Sequence[Role]) -> None:
         _record(actor, AuditEntry.Action.CREATE, role, after=_facts(role))
 
 
-def _held(kept: Sequence[Role], field: str) -> tuple[str, set[Any]]:
-    """Of what the roles name in this field, the keys of those that are there."""
-    wanted = {getattr(role, f"{field}_id") for role in kept} - {None}
+def _held(kept: Sequence[Role], field: str) -> dict[Any, Any]:
+    """Of what the roles name in this field, those that are there, by their keys."""
     rows: Any = Role._meta.get_field(field).related_model
-    return f"{field}_id", set(rows.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    return rows.objects.in_bulk({getattr(role, f"{field}_id") for role in kept} - {None})
 
 
-def _is_there(role: Role, column: str, known: set[Any]) -> bool:
-    return getattr(role, column) in {None, *known}
+def _taken_since(kept: Sequence[Role], since: datetime) -> set[tuple[str, str]]:
+    """From whom, as `_holder` says it."""
+    deleted = AuditEntry.objects.filter(
+        organization__in={role.organization_id for role in kept},
+        at__gt=since,
+        action=AuditEntry.Action.DELETE,
+        object_type=Role._meta.model_name,
+    )
+    diffs = deleted.exclude(diff__has_key=_ENDED).values_list("diff", flat=True)
+    return {(one, diff[one][0]) for diff in diffs for one in ("user", "team") if one in diff}
 
 
 def _named(organization: Organization, name: str, *, is_for_an_api: bool) -> tuple[Any, str]:
@@ -185,8 +207,11 @@ def _without_effect(custom: Any, environment: Environment | None, api: Any) -> s
 def _facts(role: Role) -> dict[str, Any]:
     parts = [role.organization, role.environment, role.api]
     where = " / ".join(str(one) for one in parts if one)
-    of = {"team": role.team.name} if role.team else {"user": str(role.user)}
-    return of | {"role": str(role.custom or role.name), "where": where}
+    return dict([_holder(role)]) | {"role": str(role.custom or role.name), "where": where}
+
+
+def _holder(role: Role) -> tuple[str, str]:
+    return ("team", role.team.name) if role.team else ("user", str(role.user))
 
 
 def _record(actor: User, action: AuditEntry.Action, role: Role, **facts: Any) -> None:

@@ -22,7 +22,7 @@ def end(actor: User, api: ApiInstance) -> list[plain.Row]:
 def of(removed: Removed) -> list[Role]:
     """Those that would come back with the API."""
     saved = removed.saved.get(plain.kind(Role), ())
-    return granting.still_possible([plain.row_of(Role, row) for row in saved])
+    return granting.still_possible([plain.row_of(Role, row) for row in saved], removed.at)
 
 
 def may_restore(user: User, removed: Removed) -> May:

@@ -18,6 +18,7 @@ from apis.models import ApiInstance, PolicyBinding, RouteUpstream, Upstream
 from apis.removed import Removed
 from apis.revision import Brought, Revision
 from apis.revisions import collect, export
+from console import granting
 from console.models import AuditEntry, Role
 from console.roles.models import CustomRole
 from console.teams.models import Team
@@ -333,3 +334,21 @@ def test_a_restored_api_has_its_roles_and_pins_for_who_and_what_is_there() -> No
     told = AuditEntry.objects.filter(object_type="role", action=AuditEntry.Action.CREATE)
     assert ended == 5 and told.count() == 2
     assert told.latest("pk").diff["where"][1].endswith(str(back))
+
+
+def test_a_role_does_not_come_back_to_whom_one_was_taken_from_since() -> None:
+    actor, api, other = make_actor(), make_api(), make_api()
+    place = api.environment.organization
+    ann, bob = make_user("ann"), make_user("bob")
+    of = {"organization": place, "environment": api.environment, "name": "api-viewer"}
+    for user in (ann, bob):
+        Role.objects.create(user=user, api=api, **of)
+        Role.objects.create(user=user, api=other, **of)
+    elsewhere = Role.objects.create(user=bob, organization=place, name=Role.Name.VIEWER)
+
+    removed = instances.delete_api(actor, api)
+    instances.delete_api(actor, other)
+    granting.revoke_role(actor, elsewhere)
+    back = removal.restore_api(actor, removed)
+
+    assert [role.user for role in back.roles.all()] == [ann]
