@@ -119,8 +119,8 @@ def test_console_that_is_away_is_named(tmp_path: Path) -> None:
     ("flag", "words"),
     [
         ("--anypoint-url=http://[::1", "--console-url"),
-        ("--console-url=localhost:8000", "http:// or https://"),
-        ("--anypoint-url=", "http:// or https://"),
+        ("--console-url=localhost:8000", "has no scheme; write https://"),
+        ("--anypoint-url=", "has no scheme; write https://"),
         ("--https-proxy=nonsense", "--https-proxy"),
     ],
 )
