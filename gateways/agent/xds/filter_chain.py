@@ -239,7 +239,7 @@ def _folded(
         while _is_full(base_path, found.get(LAST[at], ()), policy, MOST_PREDICATES):
             at += 1
             if at == len(LAST):
-                most = MOST_PREDICATES * len(LAST)
+                most = MOST_PREDICATES * sum(map(_is_choice, range(len(SLOTS))))
                 raise TooManyConditions(
                     f"neighbouring policies have more than {most} different conditions, or more than"
                     f" {len(LAST)} that wait; give some of them the same conditions, or none"
