@@ -22,7 +22,9 @@ class MarkingCompiler(Compiler):
     def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
         made = super().policy_filters(found)
         uses = [use for use, _ in found]
-        behind = (_mark(number) if is_repeated(uses, number) else () for number in range(len(uses)))
+        behind = [_mark(number) if is_repeated(uses, number) else () for number in range(len(uses))]
+        if not any(behind):
+            return made
         marked = [one for own, marks in zip(made, behind, strict=True) for one in (own, *marks)]
         return marked if _is_room(marked) else made
 
