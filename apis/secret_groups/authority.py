@@ -1,6 +1,6 @@
 """The private CA of an environment, for TLS between its gateways and upstreams, and what it has issued."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -74,9 +74,13 @@ class Issued(models.Model):
         return f"certificate for {self.name}"
 
     @property
+    def renews_at(self) -> datetime:
+        """When a third of its life is left."""
+        return self.expires_at - timedelta(days=self.days) / 3
+
+    @property
     def is_due(self) -> bool:
-        """Whether a third of its life, or less, is left."""
-        return self.expires_at <= timezone.now() + timedelta(days=self.days) / 3
+        return self.renews_at <= timezone.now()
 
     @property
     def is_expired(self) -> bool:

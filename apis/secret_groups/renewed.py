@@ -1,7 +1,7 @@
 """Keystores that are renewed by themselves: by the environment's private CA, or from an ACME CA."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from apis.secret_groups.acme import AcmeSource
@@ -14,8 +14,6 @@ def later(environments: Collection[UUID], at: datetime) -> set[UUID]:
     obtained = AcmeSource.objects.filter(
         environment__in=environments, state=AcmeSource.State.VALID, next_try_at__gt=at
     )
-    return {
-        keystore
-        for keystore, expires_at, days in issued.values_list("keystore", "expires_at", "days")
-        if expires_at - timedelta(days=days) / 3 > at
-    } | set(obtained.exclude(keystore=None).values_list("keystore", flat=True))
+    known = issued.only("keystore", "expires_at", "days")
+    own = {one.keystore_id for one in known if one.keystore_id and one.renews_at > at}
+    return own | set(obtained.exclude(keystore=None).values_list("keystore", flat=True))
