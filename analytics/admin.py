@@ -80,7 +80,7 @@ class ApiLatencyAdmin(LargeTableAdmin):
 
 @admin.register(models.ConditionWindow, models.ConditionMinute, models.ConditionHour, models.ConditionDay)
 class ConditionCountAdmin(LargeTableAdmin):
-    list_display = ("time", "api_id", "binding_id", "requests")
+    list_display = ("time", "api_id", "binding_id", "automated_id", "requests", "would_refuse")
     list_filter = ("time",)
     search_fields = ("=api__id",)
     ordering = ("-time",)

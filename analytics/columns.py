@@ -5,8 +5,10 @@ from typing import Any
 from django.db import models
 
 
-def loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
-    return models.ForeignKey(model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+def loose(model: type[models.Model], *, null: bool = False) -> "models.ForeignKey[Any, Any]":
+    return models.ForeignKey(
+        model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", null=null
+    )
 
 
 def late_label(help_text: str = "", length: int = 255) -> "models.CharField[str, str]":

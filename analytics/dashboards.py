@@ -82,7 +82,7 @@ class ApiRow:
         return self.figures.latency_ms(0.95)
 
 
-_OBSERVED = re.compile(r"(^|; )([a-z][a-z0-9-]*)-[0-9]+: ")
+_OBSERVED = re.compile(r"(^|; )([a-z][a-z0-9-]*)-(?:automated\.)?[0-9]+: ")
 """A policy's binding before what it would have refused for."""
 
 

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from analytics import calls, conditions, queries
 from analytics.models import Sample
+from apis.automated.models import AutomatedPolicy
 from apis.failing import Failing
-from apis.models import PolicyBinding
-from apis.traffic import ApplicationCalls, Held, Measure, Observed, PathTraffic, Recent, Traffic
+from apis.traffic import ApplicationCalls, Held, Measure, Observed, PathTraffic, Recent, Ruling, Traffic
 from console.models import Environment
 
 MOST_RECENT = 10
@@ -57,12 +57,16 @@ def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
     return queries.recorded_paths(api, limit)
 
 
-def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
-    return conditions.held(bindings, api)
+def held(policies: Iterable[Ruling], api: int) -> dict[Ruling, Held]:
+    return conditions.held(policies, api)
 
 
-def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
-    return conditions.observed(bindings, api)
+def observed(policies: Iterable[Ruling], api: int) -> dict[Ruling, Observed]:
+    return conditions.observed(policies, api)
+
+
+def observed_by_automated(policies: Iterable[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
+    return conditions.observed_by_automated(policies)
 
 
 def by_application(apis: Iterable[int], names: Mapping[int, str]) -> dict[tuple[int, int], Traffic]:

@@ -129,7 +129,7 @@ LATENCIES = Family(
 )
 CONDITIONS = Family(
     {"window": ConditionWindow, "minute": ConditionMinute, "hour": ConditionHour, "day": ConditionDay},
-    labels=("api_id", "binding_id"),
+    labels=("api_id", "binding_id", "automated_id"),
     sums=("requests", "would_refuse"),
 )
 FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS, LATENCIES, CONDITIONS)

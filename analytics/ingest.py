@@ -20,6 +20,7 @@ from analytics import partitions
 from analytics.grains import ROLLED_UP
 from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
 from apis import resource_names
+from apis.automated.models import AutomatedPolicy
 from apis.left_gateway import LeftGateway
 from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Gateway
@@ -106,7 +107,7 @@ def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dic
     TrafficWindow.objects.bulk_create((_traffic(row, apis, replica) for row in counts), ROWS_AT_ONCE)
     ResourceWindow.objects.bulk_create((_resource(row, apis) for row in resources), ROWS_AT_ONCE)
     Sample.objects.bulk_create((_sample(row, apis, replica) for row in samples), ROWS_AT_ONCE)
-    ConditionWindow.objects.bulk_create(_conditions([*held, *observed], apis), ROWS_AT_ONCE)
+    ConditionWindow.objects.bulk_create(_conditions(gateway, [*held, *observed], apis), ROWS_AT_ONCE)
     _mark_stale(_times(counts, resources, held, observed))
     return shed
 
@@ -128,21 +129,30 @@ def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
     return {resource_names.of_api(id_): id_ for id_ in (*own, *left_at)}, until
 
 
-def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
-    """Those of policies that the APIs still have; of what was observed, how many would have been refused."""
-    rows = [(pk, row) for row in counts if (pk := resource_names.binding_of(row.binding)) is not None]
-    ids = {pk for pk, _ in rows}
-    known = set(PolicyBinding.objects.filter(pk__in=ids, api__in=apis.values()).values_list("pk", "api_id"))
+def _conditions(gateway: Gateway, counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
+    """Those of policies that the APIs still have, and of automated ones of their environment; of what was
+    observed, how many would have been refused.
+    """
+    rows = [
+        (resource_names.binding_of(row.binding), resource_names.automated_of(row.binding), row)
+        for row in counts
+    ]
+    own = {pk for pk, _, _ in rows if pk}
+    known = set(PolicyBinding.objects.filter(pk__in=own, api__in=apis.values()).values_list("pk", "api_id"))
+    automated = {pk for _, pk, _ in rows if pk}
+    held = AutomatedPolicy.objects.filter(pk__in=automated, environment=gateway.environment_id)
+    known_held = set(held.values_list("pk", flat=True))
     return [
         ConditionWindow(
             time=_time(row.time - row.time % 10),
             api_id=apis[row.api],
             binding_id=pk,
+            automated_id=held_pk,
             requests=0 if isinstance(row, ObservedCount) else row.requests,
             would_refuse=row.requests if isinstance(row, ObservedCount) else 0,
         )
-        for pk, row in rows
-        if (pk, apis[row.api]) in known
+        for pk, held_pk, row in rows
+        if (pk, apis[row.api]) in known or held_pk in known_held
     ]
 
 

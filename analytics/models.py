@@ -9,6 +9,7 @@ from django.db import models
 
 from analytics.columns import indexes, late_label, loose, of_applications
 from analytics.latencies import LatencyMinute  # noqa: F401 - Django finds its models here
+from apis.automated.models import AutomatedPolicy
 from apis.failing import UpstreamFailure
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
@@ -232,21 +233,30 @@ class ApiDay(ApiCount):
 
 class ConditionCount(models.Model):
     """For how many requests of an API a policy's conditions held, and how many it would have refused, where
-    it only observes.
+    it only observes: a policy of its own, or an automated one.
     """
 
     time = models.DateTimeField()
     api = loose(ApiInstance)
-    binding = loose(PolicyBinding)
+    binding = loose(PolicyBinding, null=True)
+    automated = loose(AutomatedPolicy, null=True)
     requests = models.BigIntegerField()
     would_refuse = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True
-        indexes = indexes()
+        indexes = [
+            *indexes(),
+            # What the list of automated policies asks, whatever the number of APIs that they cover.
+            models.Index(
+                fields=["automated", "time"],
+                name="%(class)s_refused",
+                condition=models.Q(automated__isnull=False, would_refuse__gt=0),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.binding_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+        return f"{self.binding_id or self.automated_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
 
 
 class ConditionWindow(ConditionCount):

@@ -210,7 +210,7 @@ class ConditionsView(APIView):
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_TRAFFIC)
         bindings = [one for one in api.policies.all() if one.conditions and not one.is_disabled]
         held = conditions.held(bindings, api.pk)
-        return Response([_held(one, held[one.pk]) for one in bindings])
+        return Response([_held(one, held[one]) for one in bindings])
 
 
 def _held(binding: PolicyBinding, held: Held) -> dict[str, Any]:

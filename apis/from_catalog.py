@@ -9,11 +9,18 @@ class FromCatalog:
     """`policy` is its name there."""
 
     policy: Any
+    mode: Any
+    is_disabled: Any
 
     @property
     def template(self) -> Any:
         """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
         return catalog.find(self.policy)
+
+    @property
+    def is_observing(self) -> bool:
+        """Whether it tells what it would refuse, and refuses nothing."""
+        return self.mode == "observe" and not self.is_disabled
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ _MENTIONED = re.compile(rf"(?<![\w/.-]){API}{_ID}(?![\w/-])")
 _UPSTREAM = re.compile(f"{API}{_ID}-[0-9a-f]{{8}}")
 _APPLICATION = re.compile(APPLICATION + _ID)
 _BINDING = re.compile(f".*-{_ID}")
+_AUTOMATED = re.compile(rf".*-automated\.{_ID}")
 
 
 def of_api(pk: int) -> str:
@@ -79,4 +80,10 @@ def application_of(label: str) -> int | None:
 def binding_of(name: str) -> int | None:
     """The same of a policy's binding."""
     found = _BINDING.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def automated_of(name: str) -> int | None:
+    """The same of an automated policy."""
+    found = _AUTOMATED.fullmatch(name)
     return int(found[1]) if found else None

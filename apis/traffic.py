@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 from apis import resource_names
+from apis.automated.models import AutomatedPolicy
 from apis.contracts import named
 from apis.contracts.models import Application
 from apis.failing import Failing
@@ -14,6 +15,8 @@ from console.models import Environment
 from gateways.protocol.histogram import Histogram
 
 Measure = Literal["requests", "errors"]
+Ruling = PolicyBinding | AutomatedPolicy
+"""What decides about an API's requests: a policy of its own, or one that holds for many."""
 
 
 class Traffic(NamedTuple):
@@ -118,9 +121,13 @@ class TrafficSource(Protocol):
 
     def recorded_paths(self, api: int, limit: int, /) -> Sequence[tuple[str, str]]: ...
 
-    def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
+    def held(self, policies: Iterable[Ruling], api: int, /) -> Mapping[Ruling, Held]: ...
 
-    def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
+    def observed(self, policies: Iterable[Ruling], api: int, /) -> Mapping[Ruling, Observed]: ...
+
+    def observed_by_automated(
+        self, policies: Iterable[AutomatedPolicy], /
+    ) -> Mapping[AutomatedPolicy, Observed]: ...
 
     def by_application(
         self, apis: Iterable[int], names: Mapping[int, str], /
@@ -189,16 +196,22 @@ def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
     return [one for source in _sources for one in source.recorded_paths(api, limit)]
 
 
-def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
-    """How often the conditions of these policies of the API held, by the policy's id."""
-    known = list(bindings)
-    return {pk: found for source in _sources for pk, found in source.held(known, api).items()}
+def held(policies: Iterable[Ruling], api: int) -> dict[Ruling, Held]:
+    """How often the conditions of these policies held, for requests of the API."""
+    known = list(policies)
+    return {one: found for source in _sources for one, found in source.held(known, api).items()}
 
 
-def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
-    """What these policies of the API, which observe, would have refused, by the policy's id."""
-    known = list(bindings)
-    return {pk: found for source in _sources for pk, found in source.observed(known, api).items()}
+def observed(policies: Iterable[Ruling], api: int) -> dict[Ruling, Observed]:
+    """What these policies, which observe, would have refused of the API's requests."""
+    known = list(policies)
+    return {one: found for source in _sources for one, found in source.observed(known, api).items()}
+
+
+def observed_by_automated(policies: Iterable[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
+    """What those of them that observe would have refused of the requests of all APIs."""
+    known = [one for one in policies if one.is_observing]
+    return {one: found for source in _sources for one, found in source.observed_by_automated(known).items()}
 
 
 def by_application(apis: Iterable[int], names: Mapping[int, str]) -> dict[tuple[int, int], Traffic]:

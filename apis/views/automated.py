@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from apis import traffic
 from apis.automated import coverage as covering
 from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy, PolicySet
@@ -111,6 +112,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     context = {
         "row": row,
         "held": held_of(row),
+        "observed": traffic.observed_by_automated([row]),
         "counts": counts_of(everything),
         "entries": audit.history(row)[:HISTORY_SHOWN],
         "gateways": _gateways(row),
@@ -182,6 +184,7 @@ def _list(
     shown = [held_of(one) for one in found]
     context = {
         "automated": [(held, counts[held.binding.pk]) for held in shown],
+        "observed": traffic.observed_by_automated(found),
         "fixed": sum(held.runs_first for held in shown),
         "api_count": environment.api_instances.count(),
         "gone": _deleted(environment).defer("saved")[:GONE_SHOWN],

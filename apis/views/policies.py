@@ -169,21 +169,16 @@ def _lane(
     )
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)
-    context["observed"] = traffic.observed(_observing(applied), api.pk)
+    automated = [one for one in shown.automated if not one.yields]
+    running: list[traffic.Ruling] = [one.binding for one in applied]
+    running += [one.binding for one in automated]
+    context["observed"] = traffic.observed([one for one in running if one.is_observing], api.pk)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
 
 
 def _conditional(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
     """The policies for which the page shows how often their conditions hold."""
     return [one.binding for one in applied if one.binding.conditions and not one.binding.is_disabled]
-
-
-def _observing(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
-    return [
-        one.binding
-        for one in applied
-        if one.binding.mode == PolicyBinding.Mode.OBSERVE and not one.binding.is_disabled
-    ]
 
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:

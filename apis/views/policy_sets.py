@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, Field
 
+from apis import traffic
 from apis.automated.models import PolicySet
 from apis.changes import policy_sets as change
 from apis.models import ApiInstance
@@ -105,9 +106,11 @@ def detail(request: Request, pk: int) -> HttpResponse:
     for word in words(asked(request)):
         found = found.filter(Q(asset__name__icontains=word) | Q(label__icontains=word))
     shown = listing(request, "given", "API", found, searches="name or label")
+    policies = list(policy_set.policies.all())
     context = {
         "policy_set": policy_set,
-        "automated": [held_of(one) for one in policy_set.policies.all()],
+        "automated": [held_of(one) for one in policies],
+        "observed": traffic.observed_by_automated(policies),
         "entries": audit.history(policy_set)[:HISTORY_SHOWN],
     }
     return shown.answer(request, "apis/policy_set_detail.html", "apis/_policy_set_apis.html", context)

@@ -248,7 +248,7 @@ def compact(number: float | None) -> str:
 
 
 @register.filter
-def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
+def at(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
     """`{{ errors|at:"asset.name" }}`: for keys that hold dots, or are in a variable; "" for none."""
     return (mapping or {}).get(key, "")
 

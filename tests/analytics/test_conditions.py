@@ -126,7 +126,7 @@ def test_what_was_before_the_policy_was_changed_does_not_count(api: ApiInstance)
         conditions=(met(binding, 100, early), met(binding, 10)),
     )
 
-    found = conditions.held([binding], api.pk)[binding.pk]
+    found = conditions.held([binding], api.pk)[binding]
 
     assert (found.requests, found.of) == (10, 30)
     assert found.since

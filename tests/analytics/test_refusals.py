@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from analytics import conditions, queries, ranges
 from analytics.ingest import ingest
 from analytics.models import ConditionMinute, ConditionWindow, Sample
 from analytics.rollups import roll_up
+from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Role, User
@@ -91,7 +93,7 @@ def test_what_was_before_the_change_does_not_count(api: ApiInstance) -> None:
         count(api, 100, at=int(early)), observed=(observed(binding, 70, early), observed(binding, 10))
     )
 
-    found = conditions.observed([binding], api.pk)[binding.pk]
+    found = conditions.observed([binding], api.pk)[binding]
 
     assert found.requests == 10
     assert found.since
@@ -113,6 +115,65 @@ def test_rolled_up_it_is_the_same(api: ApiInstance) -> None:
     assert conditions.observed([binding], api.pk) == before
 
 
+def automated(api: ApiInstance, age: timedelta = timedelta(days=3), **fields: Any) -> AutomatedPolicy:
+    given = {"policy": "ip-allowlist", "config": {"ips": ["10.0.0.1"]}, "order": 1, "mode": "observe"}
+    made = AutomatedPolicy.objects.create(environment=api.environment, **given | fields)
+    AutomatedPolicy.objects.filter(pk=made.pk).update(updated_at=timezone.now() - age)
+    return AutomatedPolicy.objects.get(pk=made.pk)
+
+
+def by_automated(
+    api: ApiInstance, policy: AutomatedPolicy, requests: int, at: float | None = None
+) -> ObservedCount:
+    return ObservedCount(
+        time=int(at or time.time()),
+        namespace=str(api.environment_id),
+        api=api.resource_name,
+        binding=policy.resource_name,
+        requests=requests,
+    )
+
+
+def test_automated_policies_tell_what_they_would_have_refused(client: Client, api: ApiInstance) -> None:
+    policy, other = automated(api), make_api(api.gateway, name="other")
+    own = observe(api)
+    PolicyBinding.objects.filter(pk=own.pk).update(policy="cors")
+    shipped = (by_automated(api, policy, 312), by_automated(other, policy, 1000), observed(own, 5))
+    Shipper(api).ship(count(api, 400), count(other, 1000), observed=shipped)
+
+    assert "would have refused 312 requests in 24 h" in page(client, api)
+    for at in ("/apis/automated", f"/apis/automated/{policy.pk}"):
+        shown = " ".join(client.get(at).content.decode().split())
+        assert "ould have refused 1,312 requests in 24 h" in shown
+    of_api, of_all = client.get(f"/apis/{api.pk}/analytics"), client.get("/analytics")
+    for answer, most in ((of_api, "312"), (of_all, "1,312")):
+        _, _, card = answer.content.decode().partition("Would be refused</h2>")
+        assert f">{most}<" in card.partition("</section>")[0]
+    told = ask(User.objects.get(), api).json()["would_refuse"]
+    assert {one["policy"]: one["requests"] for one in told} == {"ip-allowlist": 312, "cors": 5}
+
+
+def test_what_an_automated_policy_found_before_it_was_changed_does_not_count(api: ApiInstance) -> None:
+    old, new = automated(api), automated(api, timedelta(hours=1), order=2)
+    early = time.time() - 7200
+    shipped = [by_automated(api, one, 70, early) for one in (old, new)]
+    Shipper(api).ship(count(api, 100, at=int(early)), observed=(*shipped, by_automated(api, new, 10)))
+
+    found = conditions.observed_by_automated([old, new])
+
+    assert (found[old].requests, found[old].since) == (70, None)
+    assert found[new].requests == 10
+    assert found[new].since
+    assert conditions.observed([old, new], api.pk) == found
+
+
+def test_of_an_automated_policy_of_another_environment_nothing_is_kept(api: ApiInstance) -> None:
+    foreign = automated(make_api(name="foreign"))
+    Shipper(api).ship(count(api), observed=(by_automated(api, foreign, 3),))
+
+    assert not ConditionWindow.objects.exists()
+
+
 def test_refusals_are_counted_by_check(client: Client, api: ApiInstance) -> None:
     Shipper(api).ship(
         count(api, 7, status=429, policy="rate-limiting", policy_check="quota"),
@@ -132,12 +193,14 @@ def test_a_single_request_tells_its_reason(client: Client, api: ApiInstance) -> 
         count(api, 2),
         samples=(
             sample(api, **told, request_id="one"),
-            sample(api, observed=f"ip-allowlist-1: {seen}"),
+            sample(api, observed=f"ip-allowlist-1: {seen}; cors-automated.3: origin"),
         ),
     )
 
     assert REASON in analytics(client, api)
-    assert f"Would be refused by IP Allowlist: {seen}" in analytics(client, api, "?samples=observed")
+    assert f"Would be refused by IP Allowlist: {seen}; CORS: origin" in analytics(
+        client, api, "?samples=observed"
+    )
     assert REASON not in analytics(client, api, "?samples=observed")
 
 
