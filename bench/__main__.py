@@ -26,7 +26,7 @@ def main() -> int:
         "--beside",
         type=Path,
         metavar="DIR",
-        help="live: another checkout, measured change by change with this",
+        help="live, throughput: another checkout, measured in turns with this",
     )
     parser.add_argument(
         "--only",
@@ -36,6 +36,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.only and given.measurement not in ("console", "consumers", "instructions", "policies"):
         parser.error("--only is for console, consumers, instructions and policies")
+    if given.beside and given.measurement not in ("live", "throughput"):
+        parser.error("--beside is for live and throughput")
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
         # Each in a process of its own: what one leaves in memory is not the next one's.
@@ -48,7 +50,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gatewright-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         try:
-            measurement = importlib.import_module(f"bench.{given.measurement}")
+            is_other = given.beside and given.measurement == "throughput"
+            name = "throughput_beside" if is_other else given.measurement
+            measurement = importlib.import_module(f"bench.{name}")
             more = {"beside": given.beside.resolve()} if given.beside else {}
             more |= {"only": given.only} if given.only else {}
             measurement.measure(Path(folder), quick=given.quick, rounds=rounds, **more)

@@ -1,8 +1,10 @@
 """Envoy with our timeouts and limits and one static route: what Gatewright adds is what it has above this.
 
 Alone; with our access log; and alike, which does by hand what Gatewright does for every request: headers
-that tell of the caller are made plain, what a stale connection lost is sent again, an answer must begin in
-time.
+that tell of the caller are made plain, ambiguous paths and hosts are refused, what a stale connection lost is
+sent again, an answer must begin in time and carries the request's id and the server's name. What Gatewright
+needs to do it for many APIs, which change and have policies, is not in it: path and host are sent on as they
+came, there is no place for a filter, the route is one.
 """
 
 import json
@@ -17,7 +19,7 @@ from bench.processes import Cores, RunningProxy, free_port, running
 from gateways.agent.envoy.process import FLUSH_MS
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import callers, retries
+from gateways.agent.xds import callers, own_routes, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
 from gateways.agent.xds.bootstrap import RUNTIME, STATS_KEPT
 from gateways.agent.xds.listener import manager
@@ -71,15 +73,23 @@ def _listener(folder: Path, port: int, kind: Kind) -> dict[str, Any]:
     idle = f"{Proxying().stream_idle_seconds:g}s"
     route = {"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "15s", "idle_timeout": idle}}
     host: dict[str, Any] = {"name": "all", "domains": ["*"], "routes": [route]}
-    if kind == "alike":
-        route["route"]["timeout"] = "0s"
-        host |= {"retry_policy": retries.policy(15), **retries.OF_VIRTUAL_HOST}
-        router["upstream_http_filters"] = retries.upstream_filters()
     tuned: dict[str, Any] = {
         **manager(port, ir.Gateway(), Proxying()),
         "route_config": {"virtual_hosts": [host]},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
     }
+    if kind == "alike":
+        refusals = [own_routes.refused_paths(Proxying().slashes), *own_routes.refused_hosts()]
+        route["route"]["timeout"] = "0s"
+        host |= {"routes": [*refusals, route], "retry_policy": retries.policy(15), **retries.OF_VIRTUAL_HOST}
+        router["upstream_http_filters"] = retries.upstream_filters()
+        tuned["route_config"]["request_headers_to_remove"] = ["x-envoy-external-address", retries.MARK]
+        # Envoy's own ways, which have the last word: policies may say otherwise of ours.
+        tuned |= {
+            "always_set_request_id_in_response": True,
+            "server_header_transformation": "OVERWRITE",
+            "server_name": "gatewright",
+        }
     if kind != "alone":
         log = {
             "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",

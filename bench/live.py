@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import report, rivals
-from bench.processes import Cores, wait_for
+from bench.processes import PROJECT, Cores, wait_for
 from bench.stack import MeasuredStack, Rest, running
 from bench.throughput import CREDENTIALS
 from bench.watch import Watch
-from tests.running import PROJECT
 
 AIMS_MS = {1: 150, 100: 300, 1000: 1000}
 CALLER = {"Authorization": f"Basic {CREDENTIALS}"}

@@ -3,12 +3,14 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+PROJECT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -39,6 +41,12 @@ class RunningProxy:
 
     port: int
     pid: int
+
+
+def interpreter(project: Path) -> str:
+    """With what the checkout itself requires, where it is installed there."""
+    own = project / ".venv" / "bin" / "python"
+    return str(own) if project != PROJECT and own.exists() else sys.executable
 
 
 def free_port() -> int:

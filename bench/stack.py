@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from bench.processes import Failed
-from tests.running import PROJECT, Stack
+from bench.processes import PROJECT, Failed, interpreter
+from tests.running import Stack
 
 _APPLIED = re.compile(r"generation=([0-9]+) applied=true .*\bms=([0-9]+)")
 
@@ -76,7 +75,7 @@ class MeasuredStack(Stack):
 @contextmanager
 def running(home: Path, project: Path = PROJECT) -> Iterator[MeasuredStack]:
     home.mkdir(mode=0o711)
-    python = (_interpreter(project), str(project))
+    python = (interpreter(project), str(project))
     stack = MeasuredStack(home, project=project, python=python, patience_seconds=900)
     try:
         stack.start()
@@ -84,12 +83,6 @@ def running(home: Path, project: Path = PROJECT) -> Iterator[MeasuredStack]:
     finally:
         if stack.process:
             stack.stop()
-
-
-def _interpreter(project: Path) -> str:
-    """With what the checkout itself requires, where it is installed there."""
-    own = project / ".venv" / "bin" / "python"
-    return str(own) if project != PROJECT and own.exists() else sys.executable
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Throughput and latency through Gatewright, bare Envoy, and others, one proxy thread each."""
 
 import base64
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -13,9 +12,20 @@ import httpx
 
 from bench import bare_envoy, load, report, rivals
 from bench.load import Load
-from bench.processes import Cores, Failed, RunningProxy, family_cpu_seconds, free_port, running, wait_for
+from bench.processes import (
+    PROJECT,
+    Cores,
+    Failed,
+    RunningProxy,
+    family_cpu_seconds,
+    free_port,
+    interpreter,
+    running,
+    wait_for,
+)
 
 CONNECTIONS = 32
+ALIKE = "Envoy, our access log, callers and retries"
 CREDENTIALS = base64.b64encode(f"{rivals.USER}:{rivals.PASSWORD}".encode()).decode()
 
 RESOURCES = """
@@ -58,6 +68,11 @@ class Contender:
         return "basic auth" in self.name
 
     @property
+    def is_alike(self) -> bool:
+        """Whether it does for every request what this release does."""
+        return self.name == ALIKE or (self.name.startswith("Gatewright") and "beside" not in self.name)
+
+    @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Basic {CREDENTIALS}"} if self.is_guarded else {}
 
@@ -84,12 +99,24 @@ class ProxyResult:
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
-    cores = Cores.of_this_machine()
     seconds = 2 if quick else 6
+    found = taken(folder, rounds, seconds, _contenders)
+    title = f"Throughput, one proxy thread, {CONNECTIONS} connections, medians of {rounds} rounds"
+    report.tell("throughput", title, _rows(found), quick=quick, rounds=rounds, seconds=seconds)
+
+
+def taken(
+    folder: Path,
+    rounds: int,
+    seconds: float,
+    of_round: Callable[[Path, Cores], AbstractContextManager[list[Contender]]],
+) -> dict[str, ProxyResult]:
+    """What each did in all rounds, by its name. They take turns."""
+    cores = Cores.of_this_machine()
     found: dict[str, ProxyResult] = {}
     for number in range(rounds):
         # Each round with new processes: one that lies badly in memory is slower by a tenth all its life.
-        with _contenders(folder / str(number), cores) as contenders:
+        with of_round(folder / str(number), cores) as contenders:
             for one in contenders:
                 _check(one)
                 one.load(1, CONNECTIONS, cores.rest)
@@ -98,15 +125,14 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             for one in contenders if number % 2 == 0 else reversed(contenders):
                 report.progress(f"round {number + 1} of {rounds}: {one.name}")
                 found[one.name].add(one, seconds, cores.rest)
-    title = f"Throughput, one proxy thread, {CONNECTIONS} connections, medians of {rounds} rounds"
-    report.tell("throughput", title, _rows(found), quick=quick, rounds=rounds, seconds=seconds)
+    return found
 
 
 def _rows(found: Mapping[str, ProxyResult]) -> list[Mapping[str, Any]]:
     middle = {name: load.middle(one.loads) for name, one in found.items()}
     bare = middle["Envoy"].requests_per_second
     logging = middle["Envoy, our access log"].requests_per_second
-    alike = middle["Envoy, our access log, callers and retries"].requests_per_second
+    alike = middle[ALIKE].requests_per_second
     return [
         {
             "proxy": name,
@@ -119,13 +145,13 @@ def _rows(found: Mapping[str, ProxyResult]) -> list[Mapping[str, Any]]:
             "of Envoy with log": middle[name].requests_per_second / logging,
             "of Envoy alike": middle[name].requests_per_second / alike,
             "errors": sum(run.errors for run in (*one.loads, *one.alone)),
-            "spread": _spread(one.loads),
+            "spread": spread(one.loads),
         }
         for name, one in found.items()
     ]
 
 
-def _spread(loads: list[Load]) -> str:
+def spread(loads: list[Load]) -> str:
     """The slowest and fastest round beside the median: how far the machine can be trusted."""
     speeds = [one.requests_per_second for one in loads]
     middle = load.middle(loads).requests_per_second
@@ -145,7 +171,7 @@ def _contenders(folder: Path, cores: Cores) -> Iterator[list[Contender]]:
         yield [
             Contender("Envoy", envoy["alone"]),
             Contender("Envoy, our access log", envoy["logging"]),
-            Contender("Envoy, our access log, callers and retries", envoy["alike"]),
+            Contender(ALIKE, envoy["alike"]),
             Contender("Gatewright, no policy", ours, "/plain/"),
             Contender("Gatewright, IP rule + basic auth + rate limit", ours, "/guarded/"),
             Contender("Traefik", traefik),
@@ -158,8 +184,10 @@ def _contenders(folder: Path, cores: Cores) -> Iterator[list[Contender]]:
 
 
 @contextmanager
-def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[RunningProxy]:
-    """A gateway in Local Mode with the APIs /plain and /guarded; the agent has Envoy's core too."""
+def gatewright(
+    folder: Path, upstream_port: int, cores: Cores, project: Path = PROJECT
+) -> Iterator[RunningProxy]:
+    """A checkout in Local Mode with the APIs /plain and /guarded; the agent has Envoy's core too."""
     port = free_port()
     resources = folder / "conf.d"
     resources.mkdir(parents=True)
@@ -169,13 +197,12 @@ def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Runni
             for name, policies in (("plain", "[]"), ("guarded", POLICIES))
         )
     )
-    command = [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
+    command = [interpreter(project), "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
     command += ["--local", str(resources), "--state", str(folder / "state")]
-    project = {"PYTHONPATH": str(Path(__file__).parents[1])}
     with running(
         ["taskset", "-c", ",".join(map(str, sorted(cores.proxy))), *command],
         folder=folder,
-        environment=project,
+        environment={"PYTHONPATH": str(project)},
     ) as process:
         wait_for(lambda: _answers(port), 30, "gateway", alive=process, log=folder / "out.log")
         yield RunningProxy(port, process.pid)
@@ -193,5 +220,7 @@ def _check(one: Contender) -> None:
     told = httpx.get(one.url, headers=one.headers, trust_env=False)
     if told.status_code != 200 or told.text != rivals.BODY:
         raise Failed(f"{one.name} answers {told.status_code}: {told.text[:200]}")
+    if one.is_alike and not ("x-request-id" in told.headers and told.headers["server"] == "gatewright"):
+        raise Failed(f"{one.name} gives its answers no id, or another server's name")
     if one.is_guarded and httpx.get(one.url, trust_env=False).status_code != 401:
         raise Failed(f"{one.name} lets callers without a password through")
