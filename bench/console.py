@@ -5,9 +5,19 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 AIM_MS = 100
+
+
+class Sent(NamedTuple):
+    """What a form sends, and leads on; where to is asked before each time."""
+
+    fields: dict[str, str]
+    address: Callable[[], str]
+
+
+Page = str | Sent
 
 
 def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
@@ -19,7 +29,7 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
 
     from console.stack import servers
 
-    def pages(made: Any) -> dict[str, str]:
+    def pages(made: Any) -> dict[str, Page]:
         return {name: url for name, url in _pages(made).items() if only in name}
 
     with servers.running(folder):
@@ -56,8 +66,9 @@ def _client() -> Any:
     return client
 
 
-def _pages(made: Any) -> dict[str, str]:
+def _pages(made: Any) -> dict[str, Page]:
     api, gateway = made.first_api, made.first_gateway
+    place, every = _place(), {"all": "1", "action": "tag"}
     return {
         "overview": "/",
         "API Manager": "/apis",
@@ -69,7 +80,11 @@ def _pages(made: Any) -> dict[str, str]:
         "API Manager, by requests": "/apis?sort=-requests",
         "API Manager, by requests, the last page": "/apis?sort=-requests&page=200",
         "API Manager, by error rate": "/apis?sort=-errors",
-        "the question before all are deleted": f"/apis/bulk/{_deletion()}",
+        "asking for a change of all": Sent(every | {"environment": str(place.pk)}, lambda: "/apis/bulk"),
+        "the question before all are deleted": f"/apis/bulk/{_asked('delete')}",
+        "starting a change of all": Sent({"tags": "eu"}, lambda: f"/apis/bulk/{_asked('tag')}/start"),
+        "the progress of a change of all": f"/apis/bulk/{_begun()}",
+        "all bulk changes": "/apis/bulk",
         "API Manager, every column, the last page": "/apis?page=200&sort=changed",
         "Runtime Manager": "/gateways",
         "an API": f"/apis/{api}",
@@ -84,37 +99,52 @@ def _pages(made: Any) -> dict[str, str]:
     }
 
 
-def _deletion() -> Any:
-    """The id of one that is asked for, of every API."""
-    from apis.bulk import running
-    from apis.bulk.models import BulkChange
+def _place() -> Any:
+    from apis.models import ApiInstance
+
+    return ApiInstance.objects.select_related("environment").earliest("pk").environment
+
+
+def _asked(action: str) -> Any:
+    """The id of a change that is asked for, of every API."""
+    from apis.bulk import choosing
     from apis.models import ApiInstance
     from console.models import User
 
-    apis = ApiInstance.objects.select_related("environment")
-    place = apis.earliest("pk").environment
     user = User.objects.filter(is_superuser=True).earliest("date_joined")
-    return running.ask(user, place, BulkChange.Action.DELETE, list(apis.values_list("pk", flat=True))).pk
+    return choosing.ask(user, _place(), action, ApiInstance.objects.values("pk")).pk
 
 
-def _queries(client: Any, url: str) -> int:
+def _begun() -> Any:
+    """The id of one that has begun, and got nowhere yet."""
+    from apis.bulk import running
+    from apis.bulk.models import BulkChange
+
+    change = BulkChange.objects.get(pk=_asked("tag"))
+    running.start(change, {"tags": ["eu"]})
+    return change.pk
+
+
+def _queries(client: Any, page: Page) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    _get(client, url)
+    _asking(client, page)()
+    ask = _asking(client, page)
     with CaptureQueriesContext(connection) as caught:
-        _get(client, url)
+        ask()
     return len(caught)
 
 
-def page_row(client: Any, name: str, url: str, few_queries: int, repeats: int) -> dict[str, Any]:
+def page_row(client: Any, name: str, page: Page, few_queries: int, repeats: int) -> dict[str, Any]:
     from bench import report
 
-    queries = _queries(client, url)
+    queries = _queries(client, page)
     took, used = [], []
     for _ in range(repeats):
+        ask = _asking(client, page)
         before = cpu_ms()
-        took.append(_timed(lambda: _get(client, url)))
+        took.append(_timed(ask))
         used.append(cpu_ms() - before)
     return {
         "page": name,
@@ -141,9 +171,15 @@ def _timed(work: Callable[[], None]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def _get(client: Any, url: str) -> None:
+def _asking(client: Any, page: Page) -> Callable[[], None]:
+    """What is measured: all that comes before has been done."""
     from bench.processes import Failed
 
-    answer = client.get(url)
-    if answer.status_code != 200:
-        raise Failed(f"{url} answers {answer.status_code}")
+    address = page if isinstance(page, str) else page.address()
+
+    def ask() -> None:
+        answer = client.get(address) if isinstance(page, str) else client.post(address, page.fields)
+        if answer.status_code != (200 if isinstance(page, str) else 302):
+            raise Failed(f"{address} answers {answer.status_code}")
+
+    return ask

@@ -14,13 +14,14 @@ from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
-from apis.bulk import promoting
+from apis.bulk import choosing, promoting
 from apis.bulk.actions import ACTIONS, NothingToDo, Values
-from apis.bulk.models import MOST_APIS, BulkChange, BulkItem, Plan
+from apis.bulk.choosing import ask, kept
+from apis.bulk.models import BulkChange, BulkItem, Plan
 from apis.models import ApiInstance
-from apis.removed import Removed, RemovedQuerySet
+from apis.removed import Removed
 from console import background
-from console.models import Environment, User
+from console.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -32,29 +33,7 @@ HELD = timedelta(seconds=60)
 """Without a word for so long a worker is gone."""
 AT_ONCE = 2
 AGAIN_SECONDS = 2
-MOST_ASKED = 20
-"""Of a user: what was chosen and not begun."""
 State, Item = BulkChange.State, BulkItem.State
-
-
-@transaction.atomic
-def ask(user: User, environment: Environment, action: str, ids: Sequence[int]) -> BulkChange:
-    """Note which APIs are meant. Raises ValidationError where it is none, or too many."""
-    if action not in ACTIONS:
-        raise ValidationError("Choose what is to be done with the APIs.")
-    most = min(MOST_APIS, ACTIONS[action].most)
-    found = named(environment, action, ids[: most + 1])
-    if not found:
-        raise ValidationError("Choose at least one API.")
-    if len(found) > most:
-        raise ValidationError(f"At most {most:,} APIs can be changed at once; narrow the search.")
-    change = BulkChange.objects.create(environment=environment, by=user, action=action)
-    BulkItem.objects.bulk_create(
-        (BulkItem(change=change, api_key=key, name=name[:255]) for key, name in found), 1000
-    )
-    asked = BulkChange.objects.filter(by=user, state=State.ASKED)
-    asked.exclude(pk__in=list(asked.values_list("pk", flat=True)[:MOST_ASKED])).delete()
-    return change
 
 
 @transaction.atomic
@@ -96,7 +75,7 @@ def again(user: User, change: BulkChange) -> BulkChange:
         raise ValidationError("What it needs is no longer kept; choose the APIs once more.")
     is_planned = change.action == BulkChange.Action.PROMOTE
     left = change.items.filter(state__in=(Item.FAILED, Item.WAITING, *([Item.LEFT] if is_planned else [])))
-    new = ask(user, change.environment, change.action, list(left.values_list("api_key", flat=True)))
+    new = ask(user, change.environment, change.action, left.order_by().values("api_key"))
     if is_planned:
         _plan_again(change, new)
     else:
@@ -107,9 +86,9 @@ def again(user: User, change: BulkChange) -> BulkChange:
 @transaction.atomic
 def take_back(user: User, change: BulkChange) -> BulkChange:
     """Restore what a deletion of many deleted. Raises ValidationError where nothing of that is kept."""
-    deleted = change.items.filter(state=Item.DONE).values_list("api_key", flat=True)
+    deleted = change.items.filter(state=Item.DONE).order_by().values("api_key")
     try:
-        new = ask(user, change.environment, BulkChange.Action.RESTORE, list(deleted))
+        new = ask(user, change.environment, BulkChange.Action.RESTORE, deleted)
     except ValidationError:
         raise ValidationError("These APIs were restored meanwhile, or are no longer kept.") from None
     start(new, {})
@@ -158,27 +137,19 @@ def tend() -> None:
     over = BulkChange.objects.filter(is_repeatable=True, ended_at__lt=long_ago)
     promoting.forget(over)
     over.update(values={}, is_repeatable=False)
-    BulkChange.objects.forgotten().delete()
+    for one in (choosing.superfluous(), BulkChange.objects.forgotten().values_list("pk", flat=True)):
+        choosing.forget(one)
 
 
 def totals(changes: Sequence[BulkChange]) -> dict[object, dict[str, int]]:
     """By change, how many of its APIs are in each state, and in all; one query."""
-    counts = {"total": Count("pk")} | {one.value: Count("pk", filter=Q(state=one)) for one in Item}
+    found: dict[object, dict[str, int]] = {}
     items = BulkItem.objects.filter(change__in=changes).order_by()
-    rows = items.values_list("change").annotate(**counts).values_list("change", *counts)
-    return {change: dict(zip(counts, found, strict=True)) for change, *found in rows}
-
-
-def named(environment: Environment, action: str, ids: Sequence[int]) -> list[tuple[int, str]]:
-    """The ids and names of those of these that there are, or that can be restored."""
-    if action == BulkChange.Action.RESTORE:
-        return list(_kept(environment).filter(api_id__in=ids).values_list("api_id", "name"))
-    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids).select_related("asset")
-    return [(api.pk, str(api)) for api in apis]
-
-
-def _kept(environment: Environment) -> RemovedQuerySet:
-    return Removed.objects.there().filter(environment=environment, kind=Removed.Kind.API)
+    for change, state, count in items.values_list("change", "state").annotate(Count("pk")):
+        known = found.setdefault(change, dict.fromkeys(("total", *Item.values), 0))
+        known[state] = count
+        known["total"] += count
+    return found
 
 
 def _apis(change: BulkChange) -> Any:
@@ -265,7 +236,7 @@ def _done(change: BulkChange, item: BulkItem) -> tuple[BulkItem.State, str]:
 def _subject(change: BulkChange, item: BulkItem) -> ApiInstance | Removed | None:
     if change.action == BulkChange.Action.RESTORE:
         return (
-            _kept(change.environment)
+            kept(change.environment)
             .select_related("environment__organization")
             .filter(api_id=item.api_key)
             .first()

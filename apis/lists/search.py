@@ -15,6 +15,7 @@ from apis.deployment import status_counts
 from apis.lists import pins
 from apis.models import ApiInstance, ApiInstanceQuerySet, Upstream
 from apis.owners.models import ApiOwner
+from console.among import among
 from console.grants import Held
 from console.models import Environment, User
 from console.words import MOST_CHARACTERS, words
@@ -104,12 +105,6 @@ def found(
     return ids
 
 
-def ids(environment: Environment, search: Search, held: Held, user: User, most: int) -> list[int]:
-    """So many at most."""
-    every = found(environment, search, held, user)
-    return every[:most] if isinstance(every, list) else list(every.values_list("pk", flat=True)[:most])
-
-
 def applications_in(environment: Environment) -> dict[int, int]:
     """How many client applications may call each API of the environment; those that none may are left out."""
     return applications_of(Contract.objects.filter(api__environment=environment))
@@ -152,7 +147,7 @@ def matching(environment: Environment, search: Search, held: Held, user: User) -
     if search.status not in STATES:
         return apis
     known = status_counts.by_api(environment)
-    return apis.filter(pk__in=[pk for pk, state in known.items() if state == search.status])
+    return apis.filter(pk__in=among(pk for pk, state in known.items() if state == search.status))
 
 
 def holding(environment: Environment, apis: ApiInstanceQuerySet, text: str) -> ApiInstanceQuerySet:

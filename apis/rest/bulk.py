@@ -1,6 +1,6 @@
 """REST: many APIs of an environment that are changed at once, and what became of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis.bulk import reviewing, running
+from apis.bulk import choosing, reviewing, running
 from apis.bulk.actions import ACTIONS
-from apis.bulk.models import MOST_APIS, BulkChange
+from apis.bulk.models import BulkChange
 from apis.lists import search
 from apis.rest import bodies, reach
 from apis.rest import bulk_serializers as shapes
@@ -124,7 +124,7 @@ class BulkViews(ViewSet):
 
 @transaction.atomic
 def _begin(user: User, held: Held, environment: Environment, body: Mapping[str, Any]) -> BulkChange:
-    made = running.ask(user, environment, body["action"], _ids(user, held, environment, body))
+    made = _asked(user, held, environment, body)
     if made.action == Action.DELETE and body.get("confirm") != (wanted := f"delete {made.items.count()}"):
         raise ValidationError({"confirm": [f'Write "{wanted}" to delete them.']})
     if reviewing.is_reviewed(made):
@@ -137,20 +137,29 @@ def _begin(user: User, held: Held, environment: Environment, body: Mapping[str, 
     return made
 
 
-def _ids(user: User, held: Held, environment: Environment, body: Mapping[str, Any]) -> list[int]:
+def _asked(user: User, held: Held, environment: Environment, body: Mapping[str, Any]) -> BulkChange:
+    ids: dict[int, None] = dict.fromkeys(body.get("apiIds", ()))
+    found: choosing.Ids = list(ids)
     if "search" in body:
         with bodies.client_names(OF_SEARCH):
             asked = search_of(environment, body["search"])
-        found = search.ids(environment, asked, held, user, MOST_APIS + 1)
-        if not found:
-            raise ValidationError({"search": ["No API is like this."]})
-        return found
-    ids = list(dict.fromkeys(body["apiIds"]))
-    known = {key for key, _ in running.named(environment, body["action"], ids)}
-    if gone := [one for one in ids if one not in known]:
-        told = ", ".join(map(str, gone[:MOST_TOLD]))
-        raise ValidationError({"apiIds": [f"There is none of these in {environment}: {told}."]})
-    return ids
+        found = search.matching(environment, asked, held, user).order_by().values("pk")
+    try:
+        made = choosing.ask(user, environment, body["action"], found)
+    except ValidationError as error:
+        if getattr(error, "code", "") != choosing.NONE:
+            raise
+        if not ids:
+            raise ValidationError({"search": ["No API is like this."]}) from None
+        raise _gone(environment, ids) from None
+    if made.items.count() < len(ids):
+        raise _gone(environment, ids.keys() - set(made.items.values_list("api_key", flat=True)))
+    return made
+
+
+def _gone(environment: Environment, ids: Iterable[int]) -> ValidationError:
+    told = ", ".join(map(str, sorted(ids)[:MOST_TOLD]))
+    return ValidationError({"apiIds": [f"There is none of these in {environment}: {told}."]})
 
 
 def _values(change: BulkChange, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from apis.bulk import choosing, running
 from apis.bulk import promoting as many
-from apis.bulk import running
 from apis.bulk.models import BulkChange
 from apis.models import ApiInstance
 from apis.portable.rows import upstreams_of
@@ -119,7 +119,7 @@ def _planned(user: User, environment: Environment, body: Mapping[str, Any]) -> B
     assert source is not None
     if not source.permits(user, Permission.VIEW_POLICIES):
         raise access.lacking(Permission.VIEW_POLICIES, source)
-    change = running.ask(user, source, PROMOTE, list(given))
+    change = choosing.ask(user, source, PROMOTE, list(given))
     terms = {"takes_unknown": body["takesUnknown"], "parts": PARTS, "keeps_secrets": False}
     many.choose(change, environment, **terms, given={pk: one for pk, one in given.items() if one})
     if body["start"]:

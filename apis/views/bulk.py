@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, Field
 
-from apis.bulk import reviewing, running
+from apis.bulk import choosing, reviewing, running
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.forms import advanced
@@ -165,16 +165,17 @@ def _ask(request: Request) -> HttpResponse:
     if action in ACTIONS:
         must(request, ACTIONS[action].needs)
     asked = Search.of(request.POST)
+    meant: choosing.Ids
     if request.POST.get("environment") != str(environment.pk):
         # Another tab went elsewhere: "all that match" would be others.
         messages.error(request, f"You work in {environment} meanwhile; choose the APIs once more.")
         return redirect("apis")
     if request.POST.get("all"):
-        ids = search.ids(environment, asked, request.scope.held, request.user, MOST_APIS + 1)
+        meant = search.matching(environment, asked, request.scope.held, request.user).order_by().values("pk")
     else:
-        ids = numbers(request.POST.getlist("api")[: MOST_APIS + 1])
+        meant = numbers(request.POST.getlist("api")[: MOST_APIS + 1])
     try:
-        made = running.ask(request.user, environment, action, ids)
+        made = choosing.ask(request.user, environment, action, meant)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect(f"{reverse('apis')}?{asked.query}")

@@ -11,7 +11,7 @@ from zlib import crc32
 import yaml
 from django.utils import timezone
 
-from apis.bulk import running
+from apis.bulk import choosing
 from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
 from apis.changes import authorities, automated
@@ -293,7 +293,7 @@ def _bulk_changes(place: Place, *apis: ApiInstance) -> dict[str, object]:
     )
     for api, state in zip(apis, ("done", "failed"), strict=True):
         BulkItem.objects.create(change=going, api_key=api.pk, name=str(api), state=state, words="Told.")
-    asked = running.ask(place.user, place.environment, "policy", [api.pk for api in apis])
+    asked = choosing.ask(place.user, place.environment, "policy", [api.pk for api in apis])
     return {"bulk_change": going.pk, "bulk_policy": asked.pk}
 
 

@@ -2,8 +2,8 @@
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apis.bulk import choosing
 from apis.bulk import promoting as many
-from apis.bulk import running
 from apis.models import ApiInstance
 from apis.portable.exporting import yaml_of
 from apis.promotions import importing
@@ -25,7 +25,7 @@ def promotions(user: User, api: ApiInstance) -> dict[str, object]:
 def _many(user: User, api: ApiInstance, target: Environment) -> dict[str, object]:
     """Two that are to be promoted: of one an answer is asked."""
     rows = ApiInstance.objects.filter(environment=api.environment).order_by("pk")
-    change = running.ask(user, api.environment, "promote", [one.pk for one in rows[:2]])
+    change = choosing.ask(user, api.environment, "promote", [one.pk for one in rows[:2]])
     many.choose(change, target, takes_unknown=True)
     many.look(str(change.pk))
     return {"bulk_promotion": change.pk, "item": change.items.get(api_key=api.pk).pk}

@@ -7,12 +7,12 @@ import pytest
 from django.utils import timezone
 
 from apis.bulk import running
-from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
+from apis.bulk.models import BulkChange, BulkItem
 from apis.changes.instances import set_deprecated
 from apis.models import ApiInstance
 from console.models import AuditEntry, Environment, Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
-from tests.factories import make_environment, make_gateway
+from tests.factories import make_gateway
 
 pytestmark = pytest.mark.django_db
 IP = {"config.ips": "10.0.0.1", "policy": "ip-allowlist"}
@@ -203,61 +203,6 @@ def test_a_delete_is_typed(place: Place) -> None:
     items = {one.name.split()[0]: one.state for one in change.items.all()}
     assert items == {"Orders": "done", "Payments": "unchanged"}
     assert not ApiInstance.objects.exists()
-
-
-def test_all_of_a_search_are_meant_and_no_others(place: Place) -> None:
-    for number in range(30):
-        make_saved_api(place, f"Row{number}", tags=["eu"] if number % 2 else [])
-    make_saved_api(make_place(), "Theirs", tags=["eu"])
-
-    change = choose(place, "deprecate", all="1", tag="eu")
-
-    assert change.items.count() == 15
-    assert "15 APIs" in text(place.client.get(change.get_absolute_url()))
-
-
-def test_apis_of_others_cannot_be_chosen(place: Place) -> None:
-    theirs = make_saved_api(make_place(), "Theirs")
-    ours = make_saved_api(place)
-
-    assert [one.api_key for one in choose(place, "deprecate", ours, theirs).items.all()] == [ours.pk]
-    for sent in (
-        {"action": "deprecate", "api": [theirs.pk, "x", "9" * 30]},
-        {"action": "nonsense", "api": [ours.pk]},
-    ):
-        told = sent | {"environment": str(place.environment.pk)}
-        assert place.client.post("/apis/bulk", told)["Location"].startswith("/apis?")
-
-
-def test_all_that_match_are_never_those_of_where_another_tab_went(place: Place) -> None:
-    make_saved_api(place)
-    other = make_environment(place.environment.organization)
-    assert f'name="environment" value="{place.environment.pk}"' in text(place.client.get("/apis"))
-    place.client.post("/scope", {"environment": str(other.pk)})
-    make_saved_api(Place(place.user, other, make_gateway(other), place.client), "Theirs")
-
-    sent = {"action": "delete", "all": "1", "environment": str(place.environment.pk)}
-    page = place.client.post("/apis/bulk", sent, follow=True)
-
-    assert f"You work in {other} meanwhile" in text(page)
-    assert not BulkChange.objects.exists()
-
-
-def test_more_than_can_be_changed_at_once_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "MOST_APIS", 1)
-    assert MOST_APIS == 10_000
-
-    answer = place.client.post(
-        "/apis/bulk",
-        {
-            "action": "deprecate",
-            "api": [make_saved_api(place, name).pk for name in ("A", "B")],
-            "environment": str(place.environment.pk),
-        },
-        follow=True,
-    )
-
-    assert "At most 1 APIs can be changed at once" in text(answer)
 
 
 def test_others_see_what_was_begun_and_only_who_chose_begins_it(place: Place) -> None:
