@@ -1,18 +1,26 @@
-"""Where consumers reach an API, as far as the console can tell."""
+"""Where consumers reach an API, and where it sends them, as far as the console can tell."""
 
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Q
+from django.db.models import Func, JSONField, Q
+from django.db.models.functions import Cast
 
-from apis.models import ApiInstance
+from apis.models import ApiInstance, Upstream
 from apis.revision import Revision
 from gateways.models import Gateway
 
 LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0", "localhost"}  # noqa: S104 — compared with, never listened on
 UNKNOWN = "GATEWAY-HOST"
 """Stands for the host where no replica has told one: people put theirs in its place."""
+
+_SERVICES = Func(
+    Cast("documents", JSONField()),
+    template="""jsonb_path_query_array(%(expressions)s, '$[*] ? (@.kind == "Service").spec.address')""",
+    output_field=JSONField(),
+)
+"""The addresses in a revision's documents, without those, which may be long."""
 
 
 def host_of(gateway: Gateway | None) -> str:
@@ -50,6 +58,20 @@ def served(apis: Iterable[ApiInstance]) -> dict[int, tuple[str, int, str]]:
     runs = Revision.objects.filter(pk__in=keys) if keys else Revision.objects.none()
     found = {pk: told for pk, *told in runs.values_list("api", "protocol", "port", "base_path")}
     return {api.pk: tuple(found.get(api.pk) or (api.protocol, api.port, api.base_path)) for api in apis}
+
+
+def upstreams(apis: Iterable[ApiInstance]) -> dict[int, list[str]]:
+    """Where each API sends requests: while others are pending, the upstreams of what runs."""
+    apis = list(apis)
+    found: dict[int, list[str]] = {api.pk: [] for api in apis}
+    runs = {api.revision_id: api.pk for api in apis if api.is_deployed and api.pending_since}
+    if runs:
+        told = Revision.objects.filter(pk__in=runs).values_list("api", _SERVICES)
+        found |= dict(told)
+    saved = found.keys() - runs.values()
+    for api, uri in Upstream.objects.filter(api__in=saved).values_list("api", "uri") if saved else ():
+        found[api].append(uri)
+    return found
 
 
 def listens(**lookups: Any) -> Q:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, Window, prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 from django.urls import NoReverseMatch
 
 from apis import alerting, traffic
-from apis.addresses import consumer_address
+from apis.addresses import consumer_address, upstreams
 from apis.changes import undo
 from apis.contracts.models import Contract
 from apis.deployment import pending, trouble
@@ -101,7 +101,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
     """`tab` is the one that is shown."""
     if api.gateway:
         prefetch_related_objects([api.gateway], "replicas")
-    first, now = api.upstreams.annotate(of=Window(Count("pk"))).first(), run(api)
+    to, now = upstreams([api])[api.pk], run(api)
     return {
         "api": api,
         "run": now,
@@ -115,8 +115,8 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "can_edit": may_on(request, api)[CHANGED_BY.get(tab, "manage_apis")],
         "address": consumer_address(api),
         "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
-        "upstream": first.uri if first else "",
-        "upstream_count": first.of if first else 0,
+        "upstream": to[0] if to else "",
+        "upstream_count": len(to),
     }
 
 

@@ -1,7 +1,7 @@
 """The list of APIs: searched, filtered, sorted, and kept fresh while a gateway has not answered."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import prefetch_related_objects
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis import traffic
-from apis.addresses import served
+from apis.addresses import served, upstreams
 from apis.contracts.models import Contract
 from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
@@ -50,15 +50,12 @@ class ListedApi:
     is_pinned: bool = False
     port: int = 0
     base_path: str = ""
-    """Where it listens now, whatever is pending."""
+    upstreams: list[str] = field(default_factory=list)
+    """Where it listens and sends requests now, whatever is pending."""
 
     @property
     def is_settled(self) -> bool:
         return self.status.state not in UNSETTLED and not self.failing
-
-    @property
-    def upstreams(self) -> list[str]:
-        return [one.uri for one in self.api.upstreams.all()]
 
 
 def index(request: Request) -> HttpResponse:
@@ -115,8 +112,9 @@ def choose_columns(request: Request) -> HttpResponse:
 def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[ListedApi]:
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
-    also = [("owners__user", "owners"), ("owners__team", "owners"), ("upstreams", "upstream")]
-    prefetch_related_objects(apis, *[related for related, column in also if column in names])
+    if "owners" in names:
+        prefetch_related_objects(apis, "owners__user", "owners__team")
+    to = upstreams(apis) if "upstream" in names else {}
     statuses = statuses_of(apis)
     is_counted = not names.isdisjoint({"requests", "errors"})
     figures = traffic.by_hour(statuses) if is_counted else {}
@@ -135,6 +133,7 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Liste
             callers.get(api.pk, 0),
             api.pk in pinned,
             *where[api.pk][1:],
+            to.get(api.pk, []),
         )
         for api in apis
     ]

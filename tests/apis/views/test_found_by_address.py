@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 
-from apis.changes import instances, policies
+from apis.changes import instances, policies, review
 from apis.contracts.models import Application
-from apis.models import ApiInstance
+from apis.lists import columns
+from apis.models import ApiInstance, Upstream
 from console.models import User
 from tests.apis.views.pages import Place, make_saved_api, text
 from tests.apis.views.test_list import shown
@@ -67,3 +68,22 @@ def test_who_calls_it_finds_it_where_it_runs_alone(api: ApiInstance, olga: User,
 
     assert asked("/orders") and asked("first")
     assert not asked("/later")
+
+
+def test_heading_and_list_name_the_upstreams_that_run(place: Place, api: ApiInstance) -> None:
+    columns.choose(place.user, ["upstream"])
+    saved = "http://later:8080"
+    assert Upstream.objects.filter(api=api).update(uri=saved)
+
+    page, listed = text(place.client.get(api.get_absolute_url())), text(place.client.get("/apis"))
+    heading = page.partition("<h1")[2].partition("<nav")[0]
+    assert ":8081/orders → http://backend" in heading and "later" not in heading
+    assert "http://backend" in listed and "later" not in listed
+    assert page.count("as saved, with what is pending") == 3
+    assert saved in page
+
+    api.refresh_from_db()
+    review.deploy_pending(place.user, api)
+    page, listed = text(place.client.get(api.get_absolute_url())), text(place.client.get("/apis"))
+    assert ":9091/later → http://later:8080" in page and saved in listed
+    assert "as saved" not in page and "http://backend" not in page + listed
