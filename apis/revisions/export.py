@@ -23,6 +23,7 @@ from apis.secret_groups import references
 from apis.secret_groups.models import SecretGroup
 from apis.secret_groups.shared import SHOWN
 from gateways.protocol import mentions
+from gateways.protocol.resources import API_VERSION
 from policies.traits import ClientProvider
 
 Secret = tuple[str, str]
@@ -78,8 +79,11 @@ def documents(
 
 
 def text(one: Document) -> str:
-    """A document as YAML, without what it does not say; keys are in order, so that texts can be compared."""
-    kept = {"apiVersion": one["apiVersion"], "kind": one["kind"]}
+    """A document as YAML, without what it does not say; keys are in order, so that texts can be compared.
+
+    Snapshots have Flex Gateway's apiVersion, which gateways of every release know, and files our own.
+    """
+    kept = {"apiVersion": API_VERSION, "kind": one["kind"]}
     kept |= {"metadata": _said(one["metadata"]), "spec": _said(one["spec"])}
     dumped: str = yaml.dump(kept, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
     return dumped
