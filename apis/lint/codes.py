@@ -227,6 +227,18 @@ KINDS = {
             "Change its conditions so that a route's requests meet one, or remove it.",
         ),
         FindingKind(
+            "conditions-too-many",
+            "error",
+            "More different conditions than a gateway tells apart",
+            "Give some of the policies the same conditions, or none: gateways refuse the API.",
+        ),
+        FindingKind(
+            "conditions-many",
+            "warning",
+            "Many different conditions, and policies without any among them",
+            "Put the policies with conditions before those without, or give some of them the same ones.",
+        ),
+        FindingKind(
             "policy-observes-long",
             "info",
             "A policy that only observes for months",

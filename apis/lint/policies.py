@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apis.lint import limits
+from apis.lint import conditions, limits
 from apis.lint.finding import Finding
 from apis.lint.routes import rule_of
 from apis.lint.subject import Applied, LintedApi, Running
@@ -31,6 +31,7 @@ def findings(subject: LintedApi) -> Iterator[Finding]:
     running = subject.running
     yield from _in_order(running)
     yield from limits.findings(running)
+    yield from conditions.findings(running)
     effort = Effort()
     for one in running:
         if one.is_own:

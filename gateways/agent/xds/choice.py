@@ -1,7 +1,7 @@
 """Which of several policies run, chosen for each request by their conditions: one composite filter's matcher.
 
 It is a tree over the different predicates, with a chain of filters at each end. Each predicate more makes
-twice as many ends, so one choice takes MOST_PREDICATES, and what has more stands in the next one.
+twice as many ends, so one choice takes IN_A_CHOICE, and what has more stands in the next one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,6 @@ from gateways.agent.xds.access_log import held_filter
 from gateways.agent.xds.policy_filters import PolicyFilters
 from policies.compiled import TYPE_URL
 
-MOST_PREDICATES = 6
 _COMPOSITE = TYPE_URL + "envoy.extensions.filters.http.composite.v3."
 EMPTY: dict[str, Any] = {"@type": _COMPOSITE + "Composite"}
 

@@ -17,20 +17,20 @@ from typing import Any
 
 from gateways.agent.xds.access_log import PATH_FILTER
 from gateways.agent.xds.choice import EMPTY as EMPTY_CHOICE
-from gateways.agent.xds.choice import MOST_PREDICATES, chosen, composite, first_met, knowing, predicates
+from gateways.agent.xds.choice import chosen, composite, first_met, knowing, predicates
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.policy_filters import PolicyFilters
+from gateways.protocol.conditions import CHOICES, IN_A_CHOICE, TOGETHER
 from policies import catalog
 from policies.compiled import TYPE_URL, Filter
 
-CHOICES = 8
-"""Composites beside each other. All but the first share a slot: one that a route leaves empty costs a request
-12 nanoseconds, a hundred instructions.
-"""
 _MORE = ".more"
 
 
 def _choices(name: str) -> tuple[str, ...]:
+    """A group of composites. All but the first share a slot: one that a route leaves empty costs a request 12
+    nanoseconds, a hundred instructions.
+    """
     return (name, *(f"{name}.{number}" for number in range(1, CHOICES)))
 
 
@@ -197,11 +197,11 @@ def _most(base_path: str, policies: Sequence[PolicyFilters]) -> int:
 
     A policy's filters, and a script's own Lua state, stand at half of the ends of its choice.
     """
-    if len(policies) <= MOST_PREDICATES // 2:
+    if len(policies) <= IN_A_CHOICE // 2:
         # Each has two at most: its conditions, and one of its own.
-        return MOST_PREDICATES
+        return IN_A_CHOICE
     total = predicates(base_path, policies)
-    return MOST_PREDICATES if total <= MOST_PREDICATES else min(MOST_PREDICATES, max(2, -(-total // CHOICES)))
+    return IN_A_CHOICE if total <= IN_A_CHOICE else min(IN_A_CHOICE, max(2, -(-total // CHOICES)))
 
 
 def _slot(at: int, policy: PolicyFilters, *, is_full: bool) -> int | None:
@@ -236,12 +236,11 @@ def _folded(
     behind = [policy for slot in SLOTS[first:] for policy in runs.get(slot, ())]
     at = 0
     for policy in (piece for one in (*behind, *rest) for piece in one.in_choices):
-        while _is_full(base_path, found.get(LAST[at], ()), policy, MOST_PREDICATES):
+        while _is_full(base_path, found.get(LAST[at], ()), policy, IN_A_CHOICE):
             at += 1
             if at == len(LAST):
-                most = MOST_PREDICATES * sum(map(_is_choice, range(len(SLOTS))))
                 raise TooManyConditions(
-                    f"neighbouring policies have more than {most} different conditions, or more than"
+                    f"neighbouring policies have more than {TOGETHER} different conditions, or more than"
                     f" {len(LAST)} that wait; give some of them the same conditions, or none"
                 )
         found.setdefault(LAST[at], []).append(policy)

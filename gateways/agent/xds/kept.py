@@ -22,8 +22,9 @@ import orjson
 
 from gateways.agent.xds.access_log import noting
 from gateways.agent.xds.bootstrap import watched
-from gateways.agent.xds.choice import EMPTY, MOST_PREDICATES, chosen, predicates, running
+from gateways.agent.xds.choice import EMPTY, chosen, predicates, running
 from gateways.agent.xds.policy_filters import PolicyFilters
+from gateways.protocol.conditions import IN_A_CHOICE
 from policies.compiled import TYPE_URL
 
 Chains = Mapping[str, Mapping[str, Any]]
@@ -143,10 +144,10 @@ def kept(api: str, port: int, base_path: str, policies: Sequence[PolicyFilters],
     """None where no policy of the API keeps anything. Raises TooManyKeptConditions."""
     if not policies:
         return None
-    if predicates(base_path, policies) > MOST_PREDICATES:
+    if predicates(base_path, policies) > IN_A_CHOICE:
         raise TooManyKeptConditions(
             "policies that keep what they have learned have more than"
-            f" {MOST_PREDICATES} different conditions; give some of them the same ones, or none"
+            f" {IN_A_CHOICE} different conditions; give some of them the same ones, or none"
         )
     matcher = chosen(base_path, policies)["matcher"]
     digest = hashlib.sha256(json.dumps(matcher, sort_keys=True).encode()).hexdigest()[:16]
