@@ -30,6 +30,7 @@ class BulkAction(NamedTuple):
     """`needs` is the permission for it, in the whole environment. `check` raises ValidationError by field and
     answers what the values are in words; `act` says what was done, and raises NothingToDo, or whatever the
     change below it raises. `begin` is done last before it begins, and may refuse. `most` APIs are taken.
+    `about` says what it does, where that is not plain; `warning` what of it callers notice.
     To restore is about APIs that were deleted: its `act` takes what is kept of one, and nothing is checked.
     """
 
@@ -37,6 +38,7 @@ class BulkAction(NamedTuple):
     check: Callable[[Environment, ApiInstance, Values], str]
     act: Callable[[User, Any, Values], str]
     warning: str = ""
+    about: str = ""
     most: int = MOST_APIS
     begin: Callable[[BulkChange, Values], None] | None = None
 
@@ -180,12 +182,23 @@ ACTIONS: Mapping[str, BulkAction] = {
     Named.UNDEPLOY: BulkAction(
         Permission.DEPLOY_APIS, _check_nothing, _undeploy, "Requests to these APIs get 404 at once."
     ),
-    Named.TAG: BulkAction(Permission.MANAGE_APIS, _check_tags, _tag),
-    Named.UNTAG: BulkAction(Permission.MANAGE_APIS, _check_tags, _untag),
-    Named.DEPRECATE: BulkAction(Permission.MANAGE_APIS, _check_nothing, _deprecate),
-    Named.UNDEPRECATE: BulkAction(Permission.MANAGE_APIS, _check_nothing, _undeprecate),
+    Named.TAG: BulkAction(
+        *(Permission.MANAGE_APIS, _check_tags, _tag),
+        about="Each API gets those that it does not have, beside its own.",
+    ),
+    Named.UNTAG: BulkAction(
+        *(Permission.MANAGE_APIS, _check_tags, _untag), about="Each API loses those that it has of them."
+    ),
+    Named.DEPRECATE: BulkAction(
+        *(Permission.MANAGE_APIS, _check_nothing, _deprecate),
+        about="A mark that tells consumers to move on: nobody can ask for access. Gateways serve as before.",
+    ),
+    Named.UNDEPRECATE: BulkAction(
+        *(Permission.MANAGE_APIS, _check_nothing, _undeprecate),
+        about="The mark goes, and consumers can ask for access again. Gateways serve as before.",
+    ),
     Named.POLICY: BulkAction(
-        Permission.MANAGE_POLICIES, _check_policy, _apply, "Requests pass it as soon as their API has it."
+        Permission.MANAGE_POLICIES, _check_policy, _apply, "On APIs that are deployed it is in force at once."
     ),
     Named.DELETE: BulkAction(
         Permission.MANAGE_APIS,

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, Field
 
+from apis.automated.models import AutomatedPolicy
 from apis.bulk import choosing, reviewing, running
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
@@ -219,7 +220,8 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
     context = {
         "change": found,
         "action": found.get_action_display(),
-        "warning": ACTIONS[found.action].warning,
+        "warning": _warning(found),
+        "about": ACTIONS[found.action].about,
         "days": settings.REMOVED_KEEP_DAYS,
         "policy": chosen,
         "shared_secrets": SharedSecrets(found.environment),
@@ -239,6 +241,17 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
     response.status_code = 422 if errors else 200
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _warning(found: BulkChange) -> str:
+    """What callers notice of it, in this environment."""
+    place = found.environment
+    if found.action == Action.POLICY and not place.deploys_on_save:
+        return "On APIs that are deployed it waits, beside what is pending, until somebody deploys it."
+    by_tags = AutomatedPolicy.objects.filter(environment=place, is_disabled=False).exclude(tags=[])
+    if found.action in (Action.TAG, Action.UNTAG) and by_tags.exists():
+        return "Automated policies that go by tags begin or end at once on APIs whose tags change."
+    return ACTIONS[found.action].warning
 
 
 def _uses(request: Request, found: BulkChange) -> list[used.UsedBy]:
