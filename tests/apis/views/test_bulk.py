@@ -12,7 +12,7 @@ from apis.changes.instances import set_deprecated
 from apis.models import ApiInstance
 from console.models import AuditEntry, Environment, Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
-from tests.factories import make_gateway
+from tests.factories import make_automated, make_gateway
 
 pytestmark = pytest.mark.django_db
 IP = {"config.ips": "10.0.0.1", "policy": "ip-allowlist"}
@@ -333,3 +333,19 @@ def test_only_a_change_that_goes_on_asks_again(place: Place) -> None:
     page = text(place.client.get(change.get_absolute_url()))
     assert "every 1s" not in page and "1 of 1 tried" in page
     assert "No API matches" in text(place.client.get(change.get_absolute_url(), {"state": "failed"}))
+
+
+def test_the_question_says_what_callers_will_notice(place: Place) -> None:
+    orders = make_saved_api(place, deploy=True)
+
+    def asked_of(action: str, query: str = "") -> str:
+        return text(place.client.get(f"{choose(place, action, orders).get_absolute_url()}{query}"))
+
+    assert "Gateways serve as before" in asked_of("deprecate")
+    assert "in force at once" in (page := asked_of("policy", "?policy=ip-allowlist"))
+    assert "Apply to 1 API<" in page and "Automated policies" not in asked_of("tag")
+    make_automated(place.environment, tags=["eu"])
+    assert "Automated policies that go by tags" in asked_of("untag")
+    Environment.objects.filter(pk=place.environment.pk).update(deploys=Environment.Deploys.REVIEW)
+    page = asked_of("policy", "?policy=ip-allowlist")
+    assert "until somebody deploys it" in page and "at once" not in page
