@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -143,6 +143,11 @@ def make_replica(gateway: Gateway, **fields: Any) -> Replica:
     fields = {"started_at": now, "last_heartbeat_at": now, "version": "0.1.0", **fields}
     fields.setdefault("name", f"replica-{next(numbers)}")
     return Replica.objects.create(id=uuid.uuid4(), gateway=gateway, **fields)
+
+
+def for_long() -> datetime:
+    """A last heartbeat after which a replica is live for a whole test, however slow the machine is."""
+    return timezone.now() + timedelta(hours=1)
 
 
 def make_application(organization: Organization | None = None, **fields: Any) -> Application:

@@ -25,7 +25,7 @@ from console.invitations.models import Invitation
 from console.models import Environment, Role, User
 from console.tokens.models import PersonalToken
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
-from tests.factories import make_environment, make_role, make_user
+from tests.factories import for_long, make_environment, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +95,12 @@ def fill(environment: Environment, start: int, end: int) -> None:
     )
     replicas = Replica.objects.bulk_create(
         Replica(
-            id=uuid.uuid4(), gateway=gateway, name="one", version="1", started_at=now, last_heartbeat_at=now
+            id=uuid.uuid4(),
+            gateway=gateway,
+            name="one",
+            version="1",
+            started_at=now,
+            last_heartbeat_at=for_long(),
         )
         for gateway in gateways
     )

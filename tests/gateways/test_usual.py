@@ -7,7 +7,7 @@ from django.db.models import Model
 from apis.changes import ingress
 from console.models import AuditEntry
 from gateways.models import Gateway, RegistrationToken
-from tests.factories import make_actor, make_api, make_gateway, make_replica
+from tests.factories import for_long, make_actor, make_api, make_gateway, make_replica
 from tests.usual.details import Detail
 from tests.usual.forms import Form, Sent, VersionedForm
 from tests.usual.here import Here
@@ -29,7 +29,7 @@ class TestGateways(SearchedList, SortedList, EmptyList):
     columns = ("name", "status", "platform", "apis", "heard")
 
     def make(self, here: Here, name: str) -> object:
-        return make_replica(make_gateway(here.environment, name=name))
+        return make_replica(make_gateway(here.environment, name=name), last_heartbeat_at=for_long())
 
 
 class TestHistoryOfAGateway(SearchedList, EmptyList):
@@ -58,7 +58,7 @@ class TestGateway(Detail):
 
     def make(self, here: Here) -> Model:
         gateway = make_gateway(here.environment)
-        make_replica(gateway)
+        make_replica(gateway, last_heartbeat_at=for_long())
         make_api(gateway)
         return gateway
 

@@ -21,6 +21,7 @@ from apis.secret_groups.models import default_group
 from console.models import AuditEntry
 from gateways.models import Gateway
 from tests.factories import (
+    for_long,
     make_actor,
     make_api,
     make_gateway,
@@ -210,7 +211,7 @@ class TestApi(Detail):
 
     def make(self, here: Here) -> Model:
         gateway = gateway_of(here)
-        make_replica(gateway)
+        make_replica(gateway, last_heartbeat_at=for_long())
         api = make_whole_api(gateway)
         PolicyBinding.objects.create(api=api, policy="cors", order=1)
         return api
