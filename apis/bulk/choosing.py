@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, transaction
-from django.db.models import CharField, F, QuerySet, Value, Window
-from django.db.models.functions import Concat, Left, RowNumber
+from django.db.models import F, QuerySet, Value, Window
+from django.db.models.functions import Left, RowNumber
 
+from apis.api_name import NAME
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem, Plan
 from apis.models import ApiInstance
@@ -20,8 +21,6 @@ MOST_ASKED = 20
 """Of a user: what was chosen and not begun. What is more goes soon; of twice as many the oldest at once."""
 NONE = "none"
 """The code of the refusal where none of the ids is an API's."""
-NAME = Concat("asset__name", Value(" "), "asset__api_version", Value(":"), "pk", output_field=CharField())
-"""What `str` of an API says, as the database says it of thousands."""
 Ids = Sequence[int] | QuerySet[Any, Any]
 """Of APIs. A query is answered where the rows are: none of its ids comes here."""
 

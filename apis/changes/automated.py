@@ -23,6 +23,7 @@ from apis.rules import policy_check
 from apis.rules.policy_config import hidden, merged, read_ahead
 from apis.rules.policy_place import numbered, phase_of
 from console import audit
+from console.among import among
 from console.models import AuditEntry, Environment, User
 from console.permissions import Permission
 from console.versions import check as check_version
@@ -311,7 +312,7 @@ def _save_order(rows: list[AutomatedPolicy]) -> list[AutomatedPolicy]:
 
 def deploy(apis: Collection[int]) -> None:
     """Bring what holds for these to their gateways, where they are deployed."""
-    bookkeeping.bump_all(ApiInstance.objects.filter(pk__in=apis).deployed())
+    bookkeeping.bump_all(ApiInstance.objects.filter(pk__in=among(apis)).deployed())
 
 
 def _record(

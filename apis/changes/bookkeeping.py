@@ -23,6 +23,7 @@ from apis.models import ApiInstance, Route, RouteUpstream
 from apis.revision import Brought, Revision
 from apis.revisions import store
 from console import audit, background
+from console.among import among
 from console.compiled import CompiledQuery
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox
@@ -168,7 +169,8 @@ def bump_all(apis: QuerySet[ApiInstance]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_BRING, [list(found)])
     generation = Subquery(Gateway.objects.order_by().filter(pk=OuterRef("gateway")).values("generation"))
-    ApiInstance.objects.filter(pk__in=found).update(**store.changed(generation), changed_at=timezone.now())
+    apis = ApiInstance.objects.filter(pk__in=among(found))
+    apis.update(**store.changed(generation), changed_at=timezone.now())
 
 
 def _raised(

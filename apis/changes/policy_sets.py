@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
+from apis.api_name import NAME
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated, bookkeeping, policies
@@ -17,6 +18,7 @@ from apis.models import ApiInstance
 from apis.revision import Brought
 from apis.rules.policy_config import merged
 from console import audit
+from console.among import among
 from console.models import AuditEntry, Environment, User
 from console.named import few
 from console.versions import check as check_version
@@ -51,7 +53,7 @@ def counted(sets: Iterable[PolicySet]) -> list[PolicySet]:
     """Each with `api_count`: of the APIs that it was given to, how many are there now."""
     sets = list(sets)
     wanted = {pk for one in sets for pk in one.apis}
-    there = set(ApiInstance.objects.filter(pk__in=wanted).order_by().values_list("pk", flat=True))
+    there = set(ApiInstance.objects.filter(pk__in=among(wanted)).order_by().values_list("pk", flat=True))
     for one in sets:
         setattr(one, "api_count", len(there.intersection(one.apis)))  # noqa: B010
     return sets
@@ -84,19 +86,19 @@ def edit(actor: User, policy_set: PolicySet, name: str, description: str, *, see
 
 
 @transaction.atomic
-def give(actor: User, policy_set: PolicySet, apis: Collection[int]) -> list[ApiInstance]:
-    """Give it to these APIs of its environment too; those that have it now and had not."""
+def give(actor: User, policy_set: PolicySet, apis: Collection[int]) -> list[int]:
+    """Give it to these APIs of its environment too; the ids of those that have it now and had not."""
     lock_set(policy_set, actor)
-    there = ApiInstance.objects.filter(environment=policy_set.environment, pk__in=apis)
-    found = list(there.select_related("asset").order_by("pk"))
-    if missing := set(apis) - {api.pk for api in found}:
-        named = ", ".join(map(str, sorted(missing)))
+    there = ApiInstance.objects.filter(environment=policy_set.environment, pk__in=among(apis))
+    found = set(there.order_by().values_list("pk", flat=True))
+    if missing := set(apis) - found:
+        named = few([str(one) for one in sorted(missing)])
         raise ValidationError({"apis": [f"API {named} not found in {policy_set.environment}."]})
-    new = [api for api in found if api.pk not in policy_set.apis]
+    new = sorted(found.difference(policy_set.apis))
     before = _facts(policy_set)
-    policy_set.apis = [*policy_set.apis, *(api.pk for api in new)]
+    policy_set.apis = [*policy_set.apis, *new]
     policy_set.save(update_fields=["apis", "updated_at"])
-    automated.deploy(_with_policies(policy_set, {api.pk for api in new}))
+    automated.deploy(_with_policies(policy_set, new))
     _record(actor, AuditEntry.Action.UPDATE, policy_set, before=before, after=_facts(policy_set))
     return new
 
@@ -207,11 +209,11 @@ def _check(environment: Environment, name: str, description: str, own: PolicySet
 
 
 def _facts(policy_set: PolicySet) -> dict[str, Any]:
-    rows = ApiInstance.objects.filter(pk__in=policy_set.apis).select_related("asset").order_by("pk")
+    rows = ApiInstance.objects.filter(pk__in=among(policy_set.apis)).order_by("pk")
     return {
         "name": policy_set.name,
         "description": policy_set.description,
-        "apis": [str(api) for api in rows],
+        "apis": list(rows.values_list(NAME, flat=True)),
     }
 
 

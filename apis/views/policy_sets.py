@@ -23,6 +23,7 @@ from apis.views.access import (
 from apis.views.conflict import Conflict, of_rows
 from apis.views.lane import held_of
 from console import audit
+from console.among import among
 from console.forms import schema_data, schema_form
 from console.forms.differences import differences
 from console.listing import asked, listing
@@ -134,7 +135,9 @@ def give(request: Request, pk: int) -> HttpResponse:
                 messages.success(request, f"{many} with {policy_set}.")
                 return redirect(policy_set)
     data = request.POST if request.method == "POST" else request.GET
-    offered = ApiInstance.objects.filter(environment=policy_set.environment).exclude(pk__in=policy_set.apis)
+    offered = ApiInstance.objects.filter(environment=policy_set.environment).exclude(
+        pk__in=among(policy_set.apis)
+    )
     ticked = list(offered.filter(pk__in=ids).select_related("asset", "gateway"))
     query = data.get("q", "").strip()
     for word in words(query):
@@ -190,7 +193,7 @@ def delete(request: Request, pk: int) -> HttpResponse:
 
 
 def _given(policy_set: PolicySet) -> Any:
-    rows = ApiInstance.objects.filter(environment=policy_set.environment, pk__in=policy_set.apis)
+    rows = ApiInstance.objects.filter(environment=policy_set.environment, pk__in=among(policy_set.apis))
     return rows.select_related("asset", "gateway")
 
 
