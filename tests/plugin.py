@@ -26,7 +26,12 @@ os.environ["GATEWRIGHT_ALLOWED_HOSTS"] = "testserver"
 """The host of Django's test client; loopback is always allowed."""
 os.environ["DJANGO_SETTINGS_MODULE"] = "console.settings"
 
-pytest_plugins = ["tests.order", "tests.traffic.fixtures", *(["tests.fixtures"] if django else [])]
+pytest_plugins = [
+    "tests.by_night",
+    "tests.order",
+    "tests.traffic.fixtures",
+    *(["tests.fixtures"] if django else []),
+]
 
 AGENT = (
     "tests/gateways/agent",
@@ -39,7 +44,7 @@ AGENT = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the tests marked `long`, too")
+    parser.addoption("--long", action="store_true", help="run those of the night, marked `long`, too")
     parser.addoption("--agent", action="store_true", help="run the tests of agent, protocol, policies alone")
 
 

@@ -68,7 +68,10 @@ class Inspection:
     """Walks through pages and writes down what is wrong with each."""
 
     def __init__(self, page: Page, album: Album, walks: int = 1) -> None:
-        """`walks` is at how many of the widths the keyboard walks: one is in turn this and the other."""
+        """`walks` is at how many of the widths the keyboard walks, and in how many schemes each is looked at.
+
+        One is in turn this width and the other; wide and light, narrow and dark.
+        """
         self.page, self.album, self.walks = page, album, walks
         self.looked = 0
         self.faults: list[str] = []
@@ -95,7 +98,7 @@ class Inspection:
         self.page.evaluate(PREPARE)
         self.looked += 1
         for width, size in WINDOWS[self.looked % 2 :][:1] if in_brief else WINDOWS:
-            for scheme in SCHEMES[width][:1] if in_brief else SCHEMES[width]:
+            for scheme in SCHEMES[width][: 1 if in_brief else self.walks]:
                 self._look(width, size, scheme, in_brief=in_brief)
         for pixels in OTHER_WIDTHS:
             self.page.set_viewport_size({"width": pixels, "height": 800})

@@ -151,3 +151,18 @@ def test_without_the_database_the_console_says_so_and_loses_nothing(console: Con
     assert console.save(f"then-{fault}").is_success
     console.wait_for_version(f"then-{fault}")
     console.check_account()
+
+
+def test_killed_and_started_again_all_of_it_serves_what_was_saved(console: Console, stack: Stack) -> None:
+    assert console.save("kept").is_success
+    console.wait_for_version("kept")
+    assert stack.process is not None
+    stack.process.kill()
+    stack.process.wait(10)
+
+    stack.start()
+
+    console.wait_until_healthy()
+    console.wait_for_version("kept")
+    assert console.save("again").is_success
+    console.wait_for_version("again")

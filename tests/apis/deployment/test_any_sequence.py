@@ -39,7 +39,7 @@ from tests.traffic.gateway import running_gateway
 from tests.waiting import wait_until
 
 STEPS = 25
-EXAMPLES_BY_DAY, EXAMPLES_BY_NIGHT = 3, 150
+EXAMPLES_BY_DAY, EXAMPLES_BY_NIGHT = 2, 150
 EACH_TO_ENVOY = 10
 """One in so many sequences ends with a look at a real Envoy."""
 MOST_POLICIES = 6
