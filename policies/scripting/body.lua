@@ -24,6 +24,10 @@ end
 -- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end. It is
 -- waited for, and what was had of the handle before is gone afterwards.
 local function body_as_sent(handle)
+  if is_grpc(handle) then
+    -- Its end may wait for answers, which would not come.
+    return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
+  end
   -- It has no end then, and who gets it may take it for a body and not change over.
   if handle:headers():get("upgrade") then
     return nil, refused_body("upgrade: a body beside it cannot be looked at")
@@ -57,10 +61,6 @@ end
 
 -- Its text; nil where there is none, or nil and the refusal of one that cannot be read.
 local function body_text(handle)
-  if is_grpc(handle) then
-    -- Its end may wait for answers, which would not come.
-    return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
-  end
   local text, refusal = body_as_sent(handle)
   local coding = text and handle:headers():get("content-encoding")
   if not coding or coding:lower() == "identity" then return text, refusal end

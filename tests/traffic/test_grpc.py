@@ -1,7 +1,10 @@
 """gRPC through the gateway: real calls of gRPC's own client to its own server, over HTTP/2 on both sides."""
 
+import base64
+import hmac
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,6 +154,7 @@ def refusing(gateway: Gateway, policy: str, config: dict[str, Any]) -> None:
     gateway.apply(yaml.safe_dump(guarded).replace("UPSTREAM", "http://127.0.0.1:9"))
 
 
+HMAC_KEY = "k" * 32
 NO_TOKEN = {"signingMethod": "hmac", "textKey": "a" * 32, "skipClientIdValidation": True}
 ONCE = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 3_600_000}]}
 REFUSALS = [
@@ -177,9 +181,26 @@ def test_what_a_policy_refuses_is_a_status_of_grpc(
     assert failed.value.code() is status
 
 
-def test_a_policy_that_reads_bodies_refuses_a_stream_before_its_end(gateway: Gateway) -> None:
+def signed_call() -> tuple[tuple[str, str], ...]:
+    """With a signature that is sound, but for the body, which has none."""
+    told = f'("@method" "@path");created={int(time.time())};keyid="shop"'
+    base = f'"@method": POST\n"@path": /shop.Orders/Talk\n"@signature-params": {told}'
+    code = base64.b64encode(hmac.digest(HMAC_KEY.encode(), base.encode(), "sha256")).decode()
+    return (("signature-input", f"a={told}"), ("signature", f"a=:{code}:"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "config"),
+    [
+        ("introspection-control", {}),
+        ("hmac-signature", {"keys": f"shop: {HMAC_KEY}", "validateBody": True}),
+    ],
+)
+def test_a_policy_that_reads_bodies_refuses_a_stream_before_its_end(
+    gateway: Gateway, policy: str, config: dict[str, Any]
+) -> None:
     """The caller may wait for an answer before it goes on."""
-    refusing(gateway, "introspection-control", {})
+    refusing(gateway, policy, config)
     ended = threading.Event()
 
     def messages() -> Iterator[bytes]:
@@ -188,7 +209,8 @@ def test_a_policy_that_reads_bodies_refuses_a_stream_before_its_end(gateway: Gat
 
     with grpc.insecure_channel(f"127.0.0.1:{gateway.port}", [("grpc.enable_http_proxy", 0)]) as channel:
         with pytest.raises(grpc.RpcError) as failed:
-            list(channel.stream_stream("/shop.Orders/Talk")(messages(), timeout=CLOCK / 6))
+            talk = channel.stream_stream("/shop.Orders/Talk")
+            list(talk(messages(), timeout=CLOCK / 6, metadata=signed_call()))
         ended.set()
 
     assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
