@@ -1,5 +1,6 @@
 """A promotion as a form: a table of what something is in the one environment and in the other."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from apis.forms.shared_secrets import SharedSecrets
 from apis.models import ApiInstance
 from apis.portable import mentioned
 from apis.portable.shape import Portable
+from apis.portable.shared import new_groups
 from apis.promotions.choices import Choices
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
@@ -18,6 +20,8 @@ from console.numbers import number
 from gateways.protocol import mentions
 
 NEW = "new"
+HOSTS = "It is made. To these alone its shared secrets may be sent, with commas between; empty: to any."
+_SEPARATOR = re.compile(r"[\s,]+")
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class PromoteForm:
             keeps_secrets="keeps_secrets" in data,
             parts=read_parts(data, was.parts),
         )
+        typed = {name: told(f"sent_to.{at}") for at, name in enumerate(self._new_groups())}
+        hosts = {name: _SEPARATOR.split(text.strip()) for name, text in typed.items() if text is not None}
+        self.choices = replace(self.choices, sent_to={**was.sent_to, **hosts})
 
     def _secret_fields(self, is_here: bool, written: Given | None) -> SecretFields:
         """Shared secrets are asked for as they are called there."""
@@ -116,6 +123,8 @@ class PromoteForm:
                 yield MappingRow(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
         for at, (name, becomes) in enumerate(c.shared.items()):
             yield MappingRow("Shared secret", name, self._shared(f"shared.{at}", name, becomes))
+        for at, (name, servers) in enumerate(self._new_groups().items()):
+            yield MappingRow(f"Hosts of secret group {name}", "", self._hosts(at, name, servers))
         for at, host in enumerate(c.hosts):
             yield MappingRow(
                 "Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}")
@@ -184,6 +193,23 @@ class PromoteForm:
         named = [*((one, f"{one}, which is made") for one in missing), *((one, one) for one in known)]
         return self._choice(name, f"Shared secret {was}", becomes, named)
 
+    def _new_groups(self) -> dict[str, list[str]]:
+        """The secret groups that are made, with the servers to which the policies send what is in them."""
+        if "policies" not in self.choices.parts:
+            return {}
+        return new_groups(self.environment, mentioned.renamed(self.whole, self.choices.shared))
+
+    def _hosts(self, at: int, name: str, servers: list[str]) -> Field:
+        return Field(
+            "text",
+            f"sent_to.{at}",
+            f"Hosts of secret group {name}",
+            help=HOSTS,
+            is_code=True,
+            value=", ".join(self.choices.sent_to.get(name, servers)),
+            errors=tuple(self.errors.get(f"sent_to.{name}", ())),
+        )
+
     def _kind(self) -> Field | None:
         if not self.counterparts:
             return None
@@ -198,6 +224,7 @@ class PromoteForm:
         for one in self.whole.upstreams:
             shown |= {f"upstreams.{one.key}.uri", f"upstreams.{one.key}.tls_context"}
         shown |= {one.key for one in self.secrets.fields} | {f"hosts.{one}" for one in self.choices.hosts}
+        shown |= {f"sent_to.{one}" for one in self._new_groups()}
         return [text for name, texts in self.errors.items() if name not in shown for text in texts]
 
 

@@ -1,6 +1,6 @@
 """Shared secrets that an API's policies mention: what is carried of them, and what becomes of it there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -10,12 +10,12 @@ from apis.changes.secret_groups import create_group
 from apis.changes.secrets import create_secret, shared_material
 from apis.client_providers import filling
 from apis.portable.mentioned import of_mention
-from apis.portable.shape import SecretPart
+from apis.portable.shape import Portable, SecretPart
 from apis.portable.wanted import WantedApi
 from apis.rules import sent_secrets
 from apis.rules.problem import Problem, refuse
 from apis.secret_groups import references
-from apis.secret_groups.models import Secret
+from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.permission import may_manage
 from apis.secret_groups.shared import FIELDS
 from console.models import Environment, User
@@ -40,6 +40,14 @@ def there(environment: Environment, parts: tuple[SecretPart, ...]) -> set[str]:
     """Which of these the environment has, as "group/name"."""
     known = references.secrets(environment.pk, [one.reference for one in parts])
     return {"/".join(key) for key in known}
+
+
+def new_groups(environment: Environment, whole: Portable) -> dict[str, list[str]]:
+    """Those that are made for its shared secrets, with the servers to which its policies send them."""
+    known = there(environment, whole.shared_secrets)
+    names = {one.group for one in whole.shared_secrets if one.reference not in known}
+    names -= set(environment.secret_groups.filter(name__in=names).values_list("name", flat=True))
+    return {name: _servers(environment, whole, name) for name in sorted(names)}
 
 
 def put(actor: User, wanted: WantedApi) -> Iterator[str]:
@@ -70,25 +78,37 @@ def _missing(actor: User, wanted: WantedApi, known: set[str]) -> Iterator[Proble
 
 
 def _make(actor: User, wanted: WantedApi, one: SecretPart) -> None:
-    """In a group that is there, or a new one that names the servers to which policies send its secrets."""
+    """In a group that is there, or a new one, whose hosts are those that were chosen, else the servers to
+    which policies send its secrets.
+    """
     environment = wanted.environment
     kind = next(kind for kind, fields in FIELDS.items() if set(fields) == set(one.values))
     try:
         material = shared_material(kind, one.values)
         group = environment.secret_groups.filter(name=one.group).first()
-        group = group or create_group(actor, environment, one.group, sent_to=_servers(wanted, one.group))
+        group = group or _group(actor, wanted, one.group)
         group.environment = environment
         create_secret(actor, group, Secret.Kind.SHARED, one.name, material)
     except ValidationError as error:
-        first = next(iter(one.values))
-        faults: Mapping[str, Any] = {
-            f"secrets.{of_mention(one)}.{name if name in one.values else first}": texts
-            for name, texts in error.error_dict.items()
-        }
-        raise ValidationError(dict(faults)) from error
+        raise ValidationError(
+            {_place(one, name): texts for name, texts in error.error_dict.items()}
+        ) from error
 
 
-def _servers(wanted: WantedApi, group: str) -> list[str]:
-    provider = filling.of(wanted.environment.pk)
-    found = (sent_secrets.servers(one.policy, one.config, group, provider) for one in wanted.whole.policies)
+def _place(one: SecretPart, name: str) -> str:
+    """The field of what is wrong with it, or with its group."""
+    if name == "sent_to":
+        return f"sent_to.{one.group}"
+    return f"secrets.{of_mention(one)}.{name if name in one.values else next(iter(one.values))}"
+
+
+def _group(actor: User, wanted: WantedApi, name: str) -> SecretGroup:
+    hosts = wanted.sent_to.get(name)
+    servers = _servers(wanted.environment, wanted.whole, name) if hosts is None else hosts
+    return create_group(actor, wanted.environment, name, sent_to=servers)
+
+
+def _servers(environment: Environment, whole: Portable, group: str) -> list[str]:
+    provider = filling.of(environment.pk)
+    found = (sent_secrets.servers(one.policy, one.config, group, provider) for one in whole.policies)
     return list(dict.fromkeys(chain.from_iterable(found)))

@@ -1,6 +1,6 @@
 """What an environment is to have of a portable API, and what stands in the way of it there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class WantedApi:
     parts: frozenset[str] = frozenset(PARTS)
     origin: str = field(default="", compare=False)
     """Where it comes from, for the audit log."""
+    sent_to: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By a secret group that is made for it, the hosts that somebody chose for its shared secrets."""
 
 
 def asset_of(wanted: WantedApi) -> Asset | NewAsset:

@@ -1,6 +1,6 @@
 """What a promotion is told: where to, and what is otherwise there; proposed from what is known already."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,8 @@ from gateways.models import Gateway
 class Choices:
     """`counterpart` is what is brought up to date; without one a new API is made. `uris` and `contexts` are
     by the origin's upstreams, `hosts` by what routes say, `shared` by shared secrets as "group/name",
-    `secrets` by policy, or mention of a shared secret, and path.
+    `secrets` by policy, or mention of a shared secret, and path; `sent_to` by secret groups that are
+    made, the hosts that somebody wrote for them.
     """
 
     environment: Environment
@@ -39,6 +40,7 @@ class Choices:
     hosts: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sent_to: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keeps_secrets: bool = False
     parts: frozenset[str] = frozenset(PARTS)
     unknown: frozenset[str] = frozenset()
@@ -111,6 +113,7 @@ def wanted(user: User, origin: ApiInstance, choices: Choices) -> WantedApi:
         origin.asset.specification,
         parts,
         f"{origin}, {origin.environment}",
+        choices.sent_to,
     )
 
 

@@ -161,6 +161,7 @@ def wanted(row: Upload, at: int, choices: Choices) -> WantedApi:
         specification,
         choices.parts,
         f"the file {row.name}",
+        choices.sent_to,
     )
 
 

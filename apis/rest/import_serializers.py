@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from apis.portable import shared
 from apis.portable.written import variables_of
 from apis.promotions import importing
 from apis.promotions.models import Upload
@@ -30,6 +31,10 @@ class ImportedApiShape(s.Serializer[Any]):
     )
     sharedSecrets = s.ListField(
         child=s.CharField(), help_text='Those that policies mention, as "group/name".'
+    )
+    secretGroups = s.DictField(
+        child=s.ListField(child=s.CharField()),
+        help_text="Those that are made for them, with the servers to which the file's policies send them.",
     )
     existing = s.IntegerField(allow_null=True)
     id = s.IntegerField(allow_null=True)
@@ -63,6 +68,12 @@ class ImportBody(StrictSerializer):
         required=False,
         help_text='Those of the environment, by those of the file: {"shop/database": "prod/database"}.',
     )
+    sentTo = s.DictField(
+        child=s.ListField(child=s.CharField(max_length=300), allow_empty=True),
+        required=False,
+        help_text="By secret groups that are made, where their shared secrets may go; none: anywhere."
+        " Left out: as secretGroups says.",
+    )
     secrets = s.DictField(child=s.CharField(max_length=20_000), required=False, help_text="By variables.")
     deploy = s.BooleanField(default=False)
     dryRun = s.BooleanField(default=False, help_text="Say what would change, and change nothing.")
@@ -95,6 +106,7 @@ def shape(row: Upload) -> dict[str, Any]:
                 "upstreams": {one.key: one.uri for one in whole.upstreams},
                 "secrets": [name for name, _, _ in variables_of(whole)],
                 "sharedSecrets": [one.reference for one in whole.shared_secrets],
+                "secretGroups": shared.new_groups(row.environment, whole),
                 "existing": there.pk if there else None,
                 "id": row.done.get(str(at)),
             }

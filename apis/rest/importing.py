@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.portable import mentioned
+from apis.portable.shared import new_groups
 from apis.portable.written import variables_of
 from apis.promotions import importing, promoting
 from apis.promotions.choices import Choices
@@ -39,7 +40,11 @@ _NAMES: bodies.Names = (
     (r"tls_context", "tlsContexts"),
     (r"(base_path|port|protocol)", "proxyUri"),
     (r"gateway", "targetId"),
+    (r"sent_to\.(.+)", r"sentTo.\1"),
 )
+
+
+NO_GROUP = "No secret group of that name is made."
 
 
 @extend_schema(tags=["Export and import"])
@@ -130,6 +135,9 @@ def _choices(row: Upload, at: int, body: dict[str, Any]) -> Choices:
         raise ValidationError({f"sharedSecrets.{wrong[0]}": ["Write it as group/name."]})
     choices = replace(choices, shared={**choices.shared, **shared})
     whole = mentioned.renamed(whole, choices.shared)
+    sent_to = body.get("sentTo", {})
+    if unknown := sorted(sent_to.keys() - new_groups(row.environment, whole).keys()):
+        raise ValidationError({f"sent_to.{unknown[0]}": [NO_GROUP]})
     named = {name: (policy, path) for name, policy, path in variables_of(whole)}
     if strange := sorted(body.get("secrets", {}).keys() - named.keys()):
         raise ValidationError({f"secrets.{strange[0]}": ["The file has no secret of that name."]})
@@ -143,6 +151,7 @@ def _choices(row: Upload, at: int, body: dict[str, Any]) -> Choices:
         contexts={key: contexts.get(one, one) for key, one in choices.contexts.items()},
         tls_context=contexts.get(choices.tls_context, choices.tls_context),
         secrets=secrets,
+        sent_to=sent_to,
     )
 
 

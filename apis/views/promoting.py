@@ -121,7 +121,8 @@ def token(form: PromoteForm, shown: PromotionPreview) -> str:
     lines = [(one.label, one.before, one.after) for one in (*shown.difference.lines, *shown.beside)]
     counterpart = form.choices.counterpart
     left = promoting.digest(counterpart) if counterpart else ""
-    return version([lines, left, str(form.environment.pk), shown.whole.plain])
+    hosts = {name: list(one) for name, one in form.choices.sent_to.items()}
+    return version([lines, left, str(form.environment.pk), shown.whole.plain, hosts])
 
 
 def _shown(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apis.changes.policies import apply_policy
 from apis.models import ApiInstance
@@ -25,6 +26,7 @@ from console.roles.models import CustomRole
 from gateways.agent.sources import files
 from gateways.agent.translate.apis import translate
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.apis.views.test_promoting import seen_of
 from tests.factories import (
     make_environment,
     make_gateway,
@@ -37,6 +39,12 @@ from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 MENTION = "${secret:shop/database}"
+LDAP = {
+    "ldapServerURL": "ldaps://ldap.acme.example",
+    "ldapServerUserDn": "${secret:shop/database#username}",
+    "ldapServerUserPassword": MENTION,
+    "ldapSearchBase": "dc=acme",
+}
 VALUES = {"username": "bob", "password": "of-production"}
 
 
@@ -64,6 +72,11 @@ def elsewhere(place: Place) -> Environment:
 def with_values(whole: Portable, **values: str) -> Portable:
     parts = tuple(one.model_copy(update={"values": values}) for one in whole.shared_secrets)
     return whole.model_copy(update={"shared_secrets": parts})
+
+
+def imports(environment: Environment) -> str:
+    organization = environment.organization_id
+    return f"/apimanager/api/v1/organizations/{organization}/environments/{environment.pk}/api-imports"
 
 
 def asked(error: ValidationError) -> list[str]:
@@ -98,19 +111,55 @@ def test_a_file_names_them_and_is_the_same_after_an_import(
 def test_a_group_that_is_made_names_where_the_policies_send_its_secrets(
     place: Place, api: ApiInstance
 ) -> None:
-    config = {
-        "ldapServerURL": "ldaps://ldap.acme.example",
-        "ldapServerUserDn": "${secret:shop/database#username}",
-        "ldapServerUserPassword": MENTION,
-        "ldapSearchBase": "dc=acme",
-    }
-    apply_policy(place.user, api, "ldap-authentication", config)
+    apply_policy(place.user, api, "ldap-authentication", LDAP)
     environment = elsewhere(place)
 
     [whole] = read(yaml_of([api]).encode())
     make(place.user, WantedApi(environment, with_values(whole, **VALUES)))
 
     assert environment.secret_groups.get().sent_to == ["ldaps://ldap.acme.example"]
+
+
+def test_whoever_imports_sees_and_chooses_the_hosts_of_a_group_that_is_made(
+    place: Place, api: ApiInstance
+) -> None:
+    apply_policy(place.user, api, "ldap-authentication", LDAP)
+    environments = [elsewhere(place), make_environment(place.environment.organization, name="Staging")]
+    text = yaml_of([api])
+    rows = [
+        importing.upload(place.user, environment, SimpleUploadedFile("a.yaml", text.encode()))
+        for environment in environments
+    ]
+    for row in rows:
+        importing.read(row.pk)
+    hosts = ["*.acme.example", "ldap.other.example:636"]
+
+    path = f"/apis/import/{rows[0].pk}"
+    page = place.client.get(path).content.decode()
+    fields = {"secrets.0": "bob", "secrets.1": "of-production", "parts": "1", "with_policies": "on"}
+    wrong = place.client.post(path, fields | {"sent_to.0": "a b c d!", "go": "review"})
+    typed = fields | {"sent_to.0": ", ".join(hosts)}
+    shown = place.client.post(path, typed | {"go": "review"}).content.decode()
+    place.client.post(path, typed | {"go": "save", "seen": seen_of(shown)})
+
+    assert "Hosts of secret group shop" in page and 'value="ldaps://ldap.acme.example"' in page
+    assert wrong.status_code == 422 and "is no host" in wrong.content.decode()
+    assert environments[0].secret_groups.get().sent_to == hosts
+
+    rest, root = Rest(place.user, environments[1]), f"{imports(environments[1])}/{rows[1].pk}"
+    told = rest("GET", root).data["apis"][0]
+    secrets = dict(zip(told["secrets"], ("bob", "of-production"), strict=True))
+    nobodys = rest("POST", f"{root}/apis/0", {"secrets": secrets, "sentTo": {"other": []}})
+    astray = rest("POST", f"{root}/apis/0", {"secrets": secrets, "sentTo": {"shop": ["b.example"]}})
+    bad = rest("POST", f"{root}/apis/0", {"secrets": secrets, "sentTo": {"shop": ["/"]}})
+    made = rest("POST", f"{root}/apis/0", {"secrets": secrets, "sentTo": {"shop": []}})
+
+    assert told["secretGroups"] == {"shop": ["ldaps://ldap.acme.example"]}
+    assert [one["field"] for one in nobodys.data["errors"]] == ["sentTo.other"]
+    assert "may be sent to b.example alone" in str(astray.data)
+    assert [one["field"] for one in bad.data["errors"]] == ["sentTo.shop"]
+    assert made.status_code == 201, made.data
+    assert environments[1].secret_groups.get().sent_to == []
 
 
 def test_several_apis_that_mention_the_same_name_it_once(place: Place, api: ApiInstance) -> None:
@@ -132,16 +181,16 @@ def test_a_value_of_a_file_is_sealed_by_who_may_manage_secrets_and_never_shown(
     somebody, may = make_user(), ["manage:apis", "manage:policies", "view:secrets"]
     custom = CustomRole.objects.create(organization=environment.organization, name="M", permissions=may)
     make_role(somebody, environment.organization, Role.CUSTOM, custom=custom)
-    root = f"/apimanager/api/v1/organizations/{environment.organization_id}/environments/{environment.pk}"
+    root = imports(environment)
 
     def taken(rest: Rest) -> object:
-        address = rest.address(f"{root}/api-imports?name=a.yaml")
+        address = rest.address(f"{root}?name=a.yaml")
         sent = {"data": text.encode(), "content_type": "application/octet-stream", "headers": rest.headers}
         key = rest.client.post(address, **sent).json()["id"]
         importing.read(key)
-        shown = rest("GET", f"{root}/api-imports/{key}")
+        shown = rest("GET", f"{root}/{key}")
         assert shown.data["apis"][0]["sharedSecrets"] == ["shop/database"]
-        answer = rest("POST", f"{root}/api-imports/{key}/apis/0", {})
+        answer = rest("POST", f"{root}/{key}/apis/0", {})
         assert "of-production" not in f"{shown.data}{answer.data}"
         return answer
 
