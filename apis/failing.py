@@ -30,7 +30,7 @@ _SENTENCES = {
     f.NO_HEALTHY_HOST: "no healthy host behind {host}",
     f.RESPONSE_TIMEOUT: "no answer from {host} in time",
     f.RESET: "{host} closes the connection without an answer",
-    f.PROTOCOL_ERROR: "{host} answers with what is not HTTP",
+    f.PROTOCOL_ERROR: "{host} answers with what is not HTTP, or not in the version that it is asked in",
     f.OVERFLOW: "too many requests wait for {host}",
     f.CUT: "answers of {host} are cut in the middle",
     f.SERVER_ERROR: "{host} answers with {detail}",

@@ -180,7 +180,8 @@ class UpstreamSettings(BaseModel):
     http2: bool = Field(
         False,
         title="HTTP/2",
-        description="For gRPC. An h2:// URL says so too; https:// speaks it with this.",
+        description="gRPC needs it: without it http:// is asked in HTTP/1.1, which its servers do not speak."
+        " An h2:// URL says so too; https:// speaks it with this.",
         exclude_if=_is_usual,
     )
 

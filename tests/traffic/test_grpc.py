@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from gateways.agent.settings import Proxying
+from gateways.agent.traffic.failures import failure
+from gateways.protocol.failures import PROTOCOL_ERROR
 from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
@@ -214,6 +216,25 @@ def test_a_policy_that_reads_bodies_refuses_a_stream_before_its_end(
         ended.set()
 
     assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_of_a_server_that_is_asked_in_http_1_callers_and_log_are_told(
+    gateway: Gateway, call: Callable[..., grpc.UnaryUnaryMultiCallable]
+) -> None:
+    """The status that is logged is 200, as of all that gRPC is answered."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    gateway.apply(API.replace("UPSTREAM", f"http://127.0.0.1:{port}"))
+
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Echo")(b"lamp", timeout=CLOCK)
+    server.stop(None)
+
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "version of HTTP" in failed.value.details()
+    [line] = gateway.log()
+    assert line and failure(line.status, line.flags, line.details).reason == PROTOCOL_ERROR
 
 
 TWO_HOSTS = """

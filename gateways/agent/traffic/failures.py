@@ -28,6 +28,8 @@ UPGRADED = 101
 """A WebSocket's connection is no answer that has an end."""
 
 _AFTER_START = "upstream_reset_after_response_started"
+_BEFORE_START = ("upstream_reset_before_response_started", "upstream_per_try_timeout")
+"""What Envoy answers of these in the upstream's place has the status 200 where a call is gRPC's."""
 _IN_THE_ANSWER = frozenset(["UC", "UR", "UT", "UPE", "SI", "UMSDR", "LR"])
 _BY_FLAG = {
     "UH": NO_HEALTHY_HOST,
@@ -81,7 +83,8 @@ def failure(status: int, flags: str, details: str) -> Failure:
     found = set(flags.split(","))
     if status == UPGRADED:
         return NONE
-    if details.startswith(_AFTER_START) or (0 < status < 400 and found & _IN_THE_ANSWER):
+    is_cut = 0 < status < 400 and found & _IN_THE_ANSWER and not details.startswith(_BEFORE_START)
+    if is_cut or details.startswith(_AFTER_START):
         return Failure(CUT, next((word for flag, word in _CUT_BY.items() if flag in found), "closed"))
     if details == "via_upstream":
         return Failure(SERVER_ERROR, str(status)) if status >= 500 else NONE
