@@ -126,6 +126,8 @@ def filtered(environment: Environment, search: Search, held: Held, user: User) -
     apis = holding(environment, apis, search.q)
     if search.status == FAILING:
         apis = apis.filter(pk__in=traffic.failing_in(environment))
+    elif search.status and search.status not in STATES:
+        apis = apis.none()
     if search.gateway:
         apis = apis.filter(_on_gateway(search.gateway))
     is_deprecated = {"yes": True, "no": False}.get(search.deprecated)

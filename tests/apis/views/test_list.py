@@ -169,6 +169,9 @@ def test_status_filters() -> None:
 
     assert "Payments" in page
     assert "Orders" not in page
+    assert "No API matches" in text(place.client.get("/apis", {"status": "active"}))
+    where = {"environment": str(place.environment.pk), "action": "undeploy", "all": "1", "status": "active"}
+    assert "Choose at least one API" in text(place.client.post("/apis/bulk", where, follow=True))
 
 
 @pytest.mark.parametrize(
