@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 import re2
@@ -14,6 +15,7 @@ from apis.automated.models import AutomatedPolicy
 from apis.models import ApiInstance
 from gateways.protocol import regex
 
+Key = TypeVar("Key", str, UUID)
 FIELDS = ("pk", "asset__name", "label", "tags", "gateway_id")
 
 
@@ -40,23 +42,31 @@ def subjects(apis: QuerySet[ApiInstance]) -> list[RuleSubject]:
 
 
 class Crowd:
-    """Many APIs by what rules look at: whom one covers is found without a look at each."""
+    """Many APIs by what rules look at: whom one covers is found without a look at each. What no rule asks for
+    is not gathered.
+    """
 
     def __init__(self, apis: Iterable[RuleSubject]) -> None:
-        self.everybody: dict[int, RuleSubject] = {}
-        self._tagged: dict[str, set[int]] = defaultdict(set)
-        self._on: dict[UUID, set[int]] = defaultdict(set)
-        self._called: dict[str, set[int]] = defaultdict(set)
-        for api in apis:
-            self.everybody[api.pk] = api
-            for tag in api.folded:
-                self._tagged[tag].add(api.pk)
-            if api.gateway:
-                self._on[api.gateway].add(api.pk)
-            for text in filter(None, (api.name, api.label)):
-                self._called[text].add(api.pk)
-        self._lines = "\n".join(self._called)
-        self._has_lines = not any("\n" in text for text in self._called)
+        self.everybody = {api.pk: api for api in apis}
+
+    @cached_property
+    def _tagged(self) -> Mapping[str, set[int]]:
+        return _by((tag, api.pk) for api in self.everybody.values() for tag in api.folded)
+
+    @cached_property
+    def _on(self) -> Mapping[UUID, set[int]]:
+        return _by((api.gateway, api.pk) for api in self.everybody.values() if api.gateway)
+
+    @cached_property
+    def _called(self) -> Mapping[str, set[int]]:
+        every = self.everybody.values()
+        return _by((text, api.pk) for api in every for text in (api.name, api.label) if text)
+
+    @cached_property
+    def _lines(self) -> str:
+        """What they are called; "" where a line could be a part of a name."""
+        has_lines = not any("\n" in text for text in self._called)
+        return "\n".join(self._called) if has_lines else ""
 
     def tagged(self, tags: Iterable[str]) -> set[int]:
         return set().union(*(self._tagged.get(tag, ()) for tag in tags))
@@ -66,11 +76,18 @@ class Crowd:
 
     def like(self, policy: AutomatedPolicy) -> set[int]:
         """Those whose name or label is like the policy's."""
-        if self._has_lines:
+        if self._lines:
             found = _lines_like(policy.names, policy.names_are, self._lines)
         else:
             found = tuple(filter(_matcher(policy.names, policy.names_are), self._called))
         return set().union(*(self._called[text] for text in found if text))
+
+
+def _by(pairs: Iterable[tuple[Key, int]]) -> Mapping[Key, set[int]]:
+    found: dict[Key, set[int]] = defaultdict(set)
+    for key, api in pairs:
+        found[key].add(api)
+    return found
 
 
 class CoverageRule:

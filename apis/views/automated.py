@@ -106,8 +106,8 @@ def detail(request: Request, pk: int) -> HttpResponse:
     """Which APIs it covers, and why it does not cover the others."""
     row = automated_of(request, pk)
     state = Select.of(request, "coverage", "Coverage", STATES)
-    everything = covering.coverage(row)
-    found = [one for one in everything if _is_asked(one, state.chosen, words(asked(request)))]
+    everything, wanted = covering.coverage(row), words(asked(request))
+    found = [one for one in everything if _is_asked(one, state.chosen, wanted)]
     shown = listing(request, "coverage", "API", found, searches="name, label or tag", selects=(state,))
     context = {
         "row": row,
