@@ -82,6 +82,8 @@ class Connections:
 
     def _names(self) -> dict[int, bytes]:
         section = self._memory[shared.SHARED : shared.SIZE]
+        if section.count(0) == len(section):
+            return {}
         found = (name for name, *_ in shared.SHARED_ENTRY.iter_unpack(section))
         return {owner: name for owner, name in enumerate(found) if name != _NOBODY}
 
