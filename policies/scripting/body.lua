@@ -45,7 +45,7 @@ local function plain(handle, text, coding)
   if not known then
     local reason = "encoding: a body that is " .. coding .. " cannot be looked at"
     local headers = { ["accept-encoding"] = "gzip, deflate" }
-    return nil, { status = "415", error = "The body must not be compressed so.", reason = reason, headers = headers }
+    return nil, { status = "415", error = "The body must not be compressed so; gzip and deflate are read.", reason = reason, headers = headers }
   end
   local most = mode.most_bytes or MOST_BYTES
   local found, why = inflated(text, known, most)
