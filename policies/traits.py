@@ -98,7 +98,12 @@ class FromProvider:
 
 
 class Storage(Protocol):
-    """What replicas share: it runs a script of Lua at once, as Redis does."""
+    """What replicas share: it runs a script of Lua at once, as Redis does.
+
+    `sealing_key` is what they have in common and the storage has not; b"" where they have nothing.
+    """
+
+    sealing_key: bytes
 
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,7 @@ from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.agent.link.snapshots import Intake
 from gateways.agent.link.stream import Stream
 from gateways.agent.probes import ProbeServer
-from gateways.agent.settings import RunSettings
+from gateways.agent.settings import Proxying, RunSettings
 from gateways.agent.traffic.uplink import Uplink
 from gateways.protocol.addresses import is_loopback
 from gateways.protocol.messages import Heartbeat, ReplicaFacts
@@ -77,7 +78,7 @@ class ConnectedReplica:
             limits=settings.limits,
         )
         self._health = health.Watch(self._envoy.admin)
-        self._applier = Applier(self._envoy, settings.proxying)
+        self._applier = Applier(self._envoy, _sealing(settings.proxying, registered))
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
         self._applier.documents.changed = self._intake.retry
         self._grants = Grants(self._applier.ledger, settings.state, registered.gateway_id)
@@ -218,6 +219,14 @@ class ConnectedReplica:
             return list(self._envoy.admin.listeners())
         except AdminUnreachable:
             return []
+
+
+def _sealing(proxying: Proxying, registered: Registration) -> Proxying:
+    """With a key that all replicas of this gateway have, where the settings name none."""
+    storage = proxying.shared_storage
+    if storage is None or storage.sealing_key:
+        return proxying
+    return replace(proxying, shared_storage=replace(storage, sealing_key=registered.sealing_key))
 
 
 def _first(told: Sequence[str]) -> Iterator[str]:

@@ -5,11 +5,11 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, TrustedProxies, checked_network
-from gateways.protocol.shared_storage import SharedStorage, of_url
+from gateways.protocol.shared_storage import SharedStorage, checked_sealing_key, of_url
 from gateways.protocol.spelling import CHOICES, Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 from policies.compiled import BUFFER_BYTES
@@ -231,7 +231,13 @@ def _trusted(environ: Mapping[str, str]) -> TrustedProxies:
 def _shared_storage(environ: Mapping[str, str]) -> SharedStorage | None:
     name = "GATEWRIGHT_SHARED_STORAGE"
     try:
-        return of_url(text) if (text := environ.get(name, "").strip()) else None
+        storage = of_url(text) if (text := environ.get(name, "").strip()) else None
+        name = "GATEWRIGHT_SHARED_STORAGE_SEALING_KEY"
+        if not (key := environ.get(name, "").strip()):
+            return storage
+        if storage is None:
+            raise ValueError("does nothing without GATEWRIGHT_SHARED_STORAGE")
+        return replace(storage, sealing_key=checked_sealing_key(key).encode())
     except ValueError as error:
         raise BadSetting(f"{name} {error}") from None
 

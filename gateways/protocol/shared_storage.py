@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from policies.fields.hosts import port_of
 
 MOST_DATABASE = 2**20
+LEAST_KEY, MOST_KEY, LEAST_DIFFERENT = 32, 1000, 10
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,20 @@ class SharedStorage:
     password: str = field(default="", repr=False)
     database: int = 0
     tls: Tls | None = None
+    sealing_key: bytes = field(default=b"", repr=False)
+    """What replicas have in common and the server has not; b"" where they tell it no answers."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}, database {self.database}"
+
+
+def checked_sealing_key(text: str) -> str:
+    """Raises ValueError for what could be guessed; its text has nothing of the key."""
+    if not LEAST_KEY <= len(text) <= MOST_KEY or len(set(text)) < LEAST_DIFFERENT:
+        raise ValueError(
+            f"is no key of {LEAST_KEY} to {MOST_KEY} random characters; `openssl rand -base64 32` makes one"
+        )
+    return text
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -5,20 +5,25 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 from django.utils import timezone
+from redis import Redis
 
 from apis.deployment import snapshot
-from apis.models import ApiInstance, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from gateways.agent.link import registration
 from gateways.agents import outbox
 from gateways.models import Ack, ConsoleKey, Gateway, Replica, ResourceStatus
 from gateways.protocol import trust
+from policies.catalog.http_caching.sealing import AnswerSeal
 from tests.factories import make_api
 from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess, run
 from tests.gateways.pushing import push
+from tests.gateways.shared_storage import Server
 from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo
 from tests.waiting import wait_until
@@ -241,3 +246,21 @@ def test_state_folder_of_another_gateway_is_turned_down(agent: AgentProcess, tmp
 
     assert done.returncode == 1
     assert f"belongs to the gateway {agent.gateway.pk}" in done.stderr
+
+
+def test_what_replicas_share_is_sealed_with_what_only_their_registration_has(
+    agent: AgentProcess, upstream: EchoServer, server: Server
+) -> None:
+    known = server.storage
+    url = f"redis://:{quote(known.password)}@{known.host}:{known.port}/{known.database}"
+    agent.launcher = ["env", f"GATEWRIGHT_SHARED_STORAGE={url}"]
+    agent.start()
+    api = add_api(agent.gateway, upstream)
+    PolicyBinding.objects.create(api=api, policy="http-caching", order=1, config={"distributed": True})
+    push(agent.gateway.pk)
+
+    seal = AnswerSeal(registration.read(agent.folder).sealing_key)
+    with Redis(port=known.port, password=known.password, db=known.database) as client:
+        wait_until(lambda: answers(api) and client.llen(f"gatewright:answers:{seal.name}") > 0)
+        sealed = client.lrange(f"gatewright:answers:{seal.name}", 0, 0)[0]
+    assert seal.open(sealed).status == 200

@@ -214,10 +214,11 @@ def test_a_record_waits_until_there_is_room(tmp_path: Path) -> None:
     [
         None,
         [],
-        [b"n", 1, 0, []],
-        [b"n" * 16, b"1", 0, []],
-        [b"n" * 16, 1, 0, [b"short"]],
-        [b"n" * 16, 1, 0, [7]],
+        [b"n", 1, 0, [], 0],
+        [b"n" * 16, b"1", 0, [], 0],
+        [b"n" * 16, 1, 0, [b"short"], 0],
+        [b"n" * 16, 1, 0, [7], 0],
+        [b"n" * 16, 1, 0, []],
     ],
 )
 def test_an_answer_that_is_none_is_no_answer(told: object) -> None:

@@ -218,6 +218,23 @@ def test_what_is_to_be_shared_without_a_storage_is_told(
     assert sharing.trouble == ""
 
 
+def test_answers_that_are_not_shared_for_want_of_a_key_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    apis = [_api("together", "http-caching", {"distributed": True})]
+    sharing = Sharing(tmp_path)
+    try:
+        for _ in range(2):
+            sharing.want(SharedStorage("127.0.0.1", 1, sealing_key=b"k"), apis)
+        assert "share no answers" not in caplog.text
+        for _ in range(2):
+            sharing.want(SharedStorage("127.0.0.1", 1), apis)
+    finally:
+        sharing.close()
+
+    assert caplog.text.count("policies='http-caching of together' reason='the shared storage names no") == 1
+
+
 def _api(name: str, policy: str, config: dict[str, object]) -> ir.Api:
     given = {
         "apiVersion": "gatewright.dev/v1alpha1",

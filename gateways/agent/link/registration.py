@@ -1,5 +1,6 @@
 """A gateway's registration: the file that names it and holds its key."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Registration:
     console_public_key: str
     private_key: str
     is_connected: bool = True
+
+    @property
+    def sealing_key(self) -> bytes:
+        """What replicas have in common and nobody else has, their console neither."""
+        return hashlib.sha256(
+            b"gatewright: what replicas seal\n" + self.private_key.strip().encode()
+        ).digest()
 
 
 def read(path: Path) -> Registration:

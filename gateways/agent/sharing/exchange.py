@@ -43,6 +43,16 @@ def exchange(storage: SharedStorage, state: Path, over: Event, told: Callable[[s
     talk.hang_up()
 
 
+class _Shared:
+    """A storage as policies see it."""
+
+    def __init__(self, client: Redis, sealing_key: bytes) -> None:
+        self._client, self.sealing_key = client, sealing_key
+
+    def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any:
+        return self._client.eval(script, numkeys, *keys_and_args)
+
+
 class _Talk:
     """With one storage."""
 
@@ -65,7 +75,7 @@ class _Talk:
         if not changed:
             self._client.ping()
         for one in changed:
-            one.tell(self._client)
+            one.tell(_Shared(self._client, self._storage.sealing_key))
         for one in self._exchanges:
             one.heard()
         return True

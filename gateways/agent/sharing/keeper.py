@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gateways.agent.translate import ir
+from gateways.agent.translate.distributed import NO_KEY, distributed, named
 from gateways.protocol.shared_storage import SharedStorage
-from policies.catalog import find
 
 FIRST_SECONDS, LAST_SECONDS = 1.0, 3.0
-MOST_NAMED = 3
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +32,8 @@ class Sharing:
             self.close()
             self._lacks(apis)
             return
+        if not storage.sealing_key:
+            self._lacks_key(apis)
         if storage == self._storage:
             return
         self.close()
@@ -56,22 +57,22 @@ class Sharing:
 
     def _lacks(self, apis: Iterable[ir.Api]) -> None:
         """Tells once of what cannot act without a storage."""
-        told = [
-            f"{use.policy} of {api.name}"
-            for api in apis
-            for use in api.policies
-            if find(use.policy).distributes(use.config)
-        ]
-        if told:
-            more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+        if told := named(distributed(apis)):
             self.trouble = (
-                f"There is no shared storage: {', '.join(told[:MOST_NAMED])}{more} would be distributed, and"
+                f"There is no shared storage: {told} would be distributed, and"
                 " each replica counts, and forgets, for itself. Name one by GATEWRIGHT_SHARED_STORAGE."
             )
-        if self.trouble != self._lack:
-            self._lack = self.trouble
-            if self.trouble:
-                log.warning(self.trouble)
+        self._warn(self.trouble)
+
+    def _lacks_key(self, apis: Iterable[ir.Api]) -> None:
+        told = named(distributed(apis, sealed=True))
+        self._warn(f"shared_answers=none policies={told!r} reason='{NO_KEY}'" if told else "")
+
+    def _warn(self, lack: str) -> None:
+        """Once of each."""
+        if lack and lack != self._lack:
+            log.warning(lack)
+        self._lack = lack
 
     def close(self) -> None:
         """Ends the exchange; what was counted stays."""

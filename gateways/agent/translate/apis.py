@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gateways.agent.translate import configuration, contracts, ir, secrets, tls, warnings
 from gateways.agent.translate.conflicts import Taken
+from gateways.agent.translate.distributed import unsealed
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
 from gateways.agent.translate.room import ResourceQuota
@@ -124,6 +125,7 @@ def translate(
     faults += last.warnings.of(resources)
     granted, ungranted = contracts.granted(index.contracts, last.granted)
     faults += [*ungranted, *contracts.advice(index.contracts, index, apis)]
+    faults += unsealed(resources, settings, apis)
     told = dict.fromkeys((*index.faults, *faults))
     return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told), granted)
 

@@ -36,6 +36,8 @@ class Redis(Model):
     password: Text = Field("", repr=False)
     db: int = Field(0, ge=0, le=protocol.MOST_DATABASE)
     tls: RedisTls | None = None
+    sealing_key: Annotated[str, AfterValidator(protocol.checked_sealing_key)] = Field("", repr=False)
+    """Ours: what replicas seal the answers with that they share."""
 
     @model_validator(mode="before")
     @classmethod
@@ -68,5 +70,6 @@ class SharedStorage(Model):
             return {"shared_storage": None}
         host, port = protocol.host_and_port(one.address)
         tls = one.tls.to_protocol() if one.tls else None
-        stored = protocol.SharedStorage(host, port, one.username, one.password, one.db, tls)
+        key = one.sealing_key.encode()
+        stored = protocol.SharedStorage(host, port, one.username, one.password, one.db, tls, key)
         return {"shared_storage": stored}

@@ -25,6 +25,7 @@ from gateways.agent.xds.listener import folder, listener, probe_listener, route_
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.agent.xds.replies import marked
 from gateways.agent.xds.saying import joined
+from gateways.protocol.shared_storage import SharedStorage
 from gateways.protocol.spelling import Slashes
 from policies.catalog import find
 from policies.compiled import Compiled, Scope
@@ -114,7 +115,16 @@ class Compiler:
 
     @property
     def shares_counts(self) -> bool:
-        return (self.gateway.shared_storage or self.proxying.shared_storage) is not None
+        return self._storage is not None
+
+    @property
+    def _shares(self) -> tuple[bool, bool]:
+        """Counts, and answers."""
+        return self.shares_counts, self.shares_counts and bool(self._storage and self._storage.sealing_key)
+
+    @property
+    def _storage(self) -> SharedStorage | None:
+        return self.gateway.shared_storage or self.proxying.shared_storage
 
     @property
     def _response_seconds(self) -> float:
@@ -218,7 +228,7 @@ class Compiler:
         observed_as = noted_as if use.observes else ""
         place = (use.binding, *of, self.state, system_ca(), self._salt)
         most = self.proxying.buffer_limit_bytes
-        scope = Scope(*place, observed_as, texts, noted_as, self.shares_counts, most, title)
+        scope = Scope(*place, observed_as, texts, noted_as, *self._shares, most, title)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:

@@ -41,6 +41,9 @@ local held, memory, store, owners, buckets, entries, nexts, data, tried
 local own_high, own_low, own_number
 -- By shared.lua: what a key's hash is made of, and what is done besides.
 local hashed, mapped_now, owned, tell, is_behind, catch_up = hash, nil, nil, nil, nil, nil
+local noted, is_forgotten_since, record_of
+-- By arrivals.lua.
+local arrived
 
 local function map()
   local now = os.time()

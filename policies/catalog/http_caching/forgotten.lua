@@ -1,7 +1,7 @@
 -- Runs in the storage. KEYS: a list of what was forgotten last, and a hash of the storage's name for it and how many
--- there were in all. ARGV: a name, for a storage that has none; the name and the number that the teller knows; how many
+-- there were in all; where answers are shared, the hash of queue.lua. ARGV: a name, for a storage that has none; the name and the number that the teller knows; how many
 -- are kept; 1 where they are to last from now on, which need not be said often; then what the teller has forgotten. Gives name, number, whether some of what others told
--- since is lost, and what is not.
+-- since is lost, what is not, and how many answers there were.
 
 local list, about = KEYS[1], KEYS[2]
 local DAY_MS = 86400000
@@ -28,4 +28,5 @@ if ARGV[5] == "1" then
   redis.call("PEXPIRE", about, DAY_MS)
   redis.call("PEXPIRE", list, DAY_MS)
 end
-return { name, count, is_lost and 1 or 0, missed }
+local answers = KEYS[3] and tonumber(redis.call("HGET", KEYS[3], "count")) or 0
+return { name, count, is_lost and 1 or 0, missed, answers }

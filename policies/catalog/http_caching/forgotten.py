@@ -1,5 +1,6 @@
-"""The answers of HTTP Caching that replicas forget together, each telling the others which: an Exchange."""
+"""What replicas share of HTTP Caching: answers, and which of them are forgotten, by an Exchange."""
 
+import logging
 import math
 import os
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.catalog.http_caching import shared, store
+from policies.catalog.http_caching.answers import Answers
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header
 from policies.traits import Storage
 
@@ -21,23 +23,28 @@ MOST_TOLD = 1024
 HOUR_SECONDS = 3600
 _KEYS = ("gatewright:forgotten", "gatewright:forgotten:about")
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class StorageAnswer:
-    """What the storage answers: whose count it is, up to where, and what of it is new."""
+    """What the storage answers: whose count it is, up to where, what of it is new, and how many answers there
+    were in all.
+    """
 
     storage: bytes
     count: int
     is_lost: bool
     records: list[bytes]
+    answers: int
 
     @classmethod
     def read(cls, told: Any) -> "StorageAnswer":
         """Raises ValueError for what is no answer."""
         match told:
-            case [bytes(name), int(count), int(is_lost), list(records)] if len(name) == 16:
+            case [bytes(name), int(count), int(is_lost), list(records), int(answers)] if len(name) == 16:
                 if all(isinstance(one, bytes) and len(one) == RECORD_BYTES for one in records):
-                    return cls(name, count, bool(is_lost), records)
+                    return cls(name, count, bool(is_lost), records, answers)
         raise ValueError("what it answers is not understood")
 
 
@@ -49,6 +56,11 @@ class Forgotten:
         self._seen: dict[Path, tuple[int, int]] = {}
         self._shared: list[Path] = []
         self._kept = -math.inf
+        self._state = state
+        self._is_begun = False
+        self._answers: Answers | None = None
+        self._heard: StorageAnswer | None = None
+        self._noted: dict[Path, float] = {}
 
     def changed(self) -> bool:
         """Ask the others in each round where a cache is one that replicas forget together."""
@@ -56,8 +68,13 @@ class Forgotten:
         return bool(self._shared)
 
     def tell(self, storage: Storage) -> None:
+        if storage.sealing_key and not self._is_begun:
+            self._is_begun = True
+            self._answers = _answers(self._state, storage.sealing_key)
         for file in self._shared:
             self._exchange(storage, file)
+        if self._answers and self._heard:
+            self._answers.exchange(storage, self._heard.storage, self._heard.answers, self._noted)
 
     def heard(self) -> None:
         """Nothing to do: each exchange takes in what was heard."""
@@ -71,10 +88,23 @@ class Forgotten:
                 header = section.header
                 records = section.told(int(header.out_told), self._whole(file, descriptor, header))
             lost = [EVERYTHING] if header.out_lost != header.lost_told else []
+            self._noted[file] = header.note_count
             heard = self._told(storage, header, [*records, *lost])
+            self._leave_out(heard, [*records, *lost])
             with shared.section(descriptor, store.TOLD) as section:
                 section.hear(heard.records, heard.storage, heard.count, all_of_it=heard.is_lost)
                 section.are_told(int(header.out_told) + len(records), header.out_lost)
+            if self._answers:
+                self._answers.arrivals.heeds(self._files.index(file), header.out_told + len(records))
+
+    def _leave_out(self, heard: StorageAnswer, own: list[bytes]) -> None:
+        """Of what others have kept, before scripts forget it, too."""
+        self._heard = heard
+        if self._answers and heard.is_lost:
+            self._answers.lost()
+        if self._answers:
+            self._answers.forgotten(heard.records, heard.count - len(own))
+            self._answers.forgotten(own, heard.count)
 
     def _whole(self, file: Path, descriptor: int, header: Header) -> int:
         """How many more records of OUT can be told: those that were there at the look before this one.
@@ -92,9 +122,18 @@ class Forgotten:
         is_due = bool(records) or now - self._kept > HOUR_SECONDS
         name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
         words: list[bytes | int] = [name, header.storage, known, RECORDS, int(is_due), *records]
-        heard = StorageAnswer.read(storage.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
+        keys = [*_KEYS, self._answers.queued] if self._answers else _KEYS
+        heard = StorageAnswer.read(storage.eval(SCRIPT, len(keys), *keys, *words))
         self._kept = now if is_due else self._kept
         return heard
+
+
+def _answers(state: Path, key: bytes) -> Answers | None:
+    try:
+        return Answers(state, key)
+    except OSError as error:
+        log.error("answers=none reason=%r", f"those of other replicas have no room in memory: {error}")
+        return None
 
 
 def _is_shared(file: Path) -> bool:

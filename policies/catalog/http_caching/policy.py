@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from policies.catalog.http_caching import shared, store
+from policies.catalog.http_caching import arrivals, shared, store
 from policies.catalog.http_caching.forgotten import Forgotten
 from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script
 from policies.expression import lua, nodes
@@ -31,12 +31,15 @@ _RULES, _ANSWER, _LOOKUP, _CAPTURE = (
     Path(__file__).with_name(name) for name in ("rules.lua", "answer.lua", "lookup.lua", "capture.lua")
 )
 _FILES = [shared_file.LUA, *store.LUA, _RULES, _ANSWER]
-_SHARED_FILES = [SHA256, shared_file.LUA, *store.LUA, shared.LUA, _RULES, _ANSWER]
+_FORGETTING = [SHA256, shared_file.LUA, *store.LUA, shared.LUA]
+_SHARED_FILES = [*_FORGETTING, _RULES, _ANSWER]
+_SHARED_ANSWERS = [*_FORGETTING, arrivals.LUA, _RULES, _ANSWER]
 _PATHS = frozenset(("attributes.requestPath", "attributes.requestUri"))
 _QUERIES = frozenset(("attributes.queryParams", "attributes.queryString", "attributes.requestUri"))
 _WRITES = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 _STATUSES = lua.Source(f"{{{', '.join(f'[{one}] = true' for one in STATUSES)}}}")
 _MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+
 
 OrderHeader = Annotated[RequestHeaderName | None, BeforeValidator(lambda told: told or None)]
 
@@ -68,10 +71,10 @@ class Config(PolicyConfig):
     )
     distributed: bool = Field(
         False,
-        title="Forget on all replicas",
-        description="What is invalidated at one replica, by the header or by a write, the others forget too, "
-        "within a quarter of a second, where the gateway has shared storage; without, its row warns. Answers "
-        "are not shared: each replica asks the upstream for its own.",
+        title="Share among replicas",
+        description="What one replica keeps the others have too, and what is invalidated at one, by header "
+        "or write, the others forget within a quarter of a second, where the gateway has shared storage; "
+        "without, its row warns. Answers are sealed; in Local Mode that needs a sealingKey.",
         json_schema_extra={"advanced": True},
     )
     persist_cache: bool = Field(
@@ -127,15 +130,17 @@ class Config(PolicyConfig):
 
 def compile(config: Config, scope: Scope) -> Compiled:
     is_shared = config.distributed and scope.shares_counts
-    files = _SHARED_FILES if is_shared else _FILES
+    shares = is_shared and scope.shares_answers
+    files = _SHARED_ANSWERS if shares else _SHARED_FILES if is_shared else _FILES
     common: dict[str, Value] = {
         "binding": scope.binding,
         "cache": f"{scope.binding}\n{_digest(config)}{' shared' if is_shared else ''}",
         "most": config.max_cache_entries,
         "store": store.settings(scope.state, persists=config.persist_cache),
+        "arrivals": arrivals.settings(scope.state, persists=config.persist_cache) if shares else None,
         "ttl_ms": config.ttl * 1000,
         "heeds": config.use_http_cache_headers,
-        "is_private": bool(nodes.needed(config.http_caching_key.node)) or _reads_credentials(config),
+        "is_private": _tells_callers_apart(config),
     }
     came_from = f"x-gatewright-from-{hashlib.sha256(scope.binding.encode()).hexdigest()[:8]}"
     behind = _capture(config, scope, files, {**common, "from": came_from}), _noted(scope, came_from)
@@ -193,6 +198,10 @@ def _variables(expression: Expression) -> frozenset[str]:
     return frozenset(one.name for one in parts if isinstance(one, nodes.Variable))
 
 
+def _tells_callers_apart(config: Config) -> bool:
+    return bool(nodes.needed(config.http_caching_key.node)) or _reads_credentials(config)
+
+
 def _reads_credentials(config: Config) -> bool:
     return any(
         isinstance(one, nodes.Select)
@@ -233,6 +242,7 @@ POLICY = Policy(
     prepare=store.prepare,
     shares=Forgotten,
     distributes=lambda config: config.distributed,
+    seals=True,
     advice=advice,
     icon="database",
     acts_on_responses=lambda config: True,

@@ -4,10 +4,13 @@ ffi.cdef([[
   typedef struct {
     double out_count, out_lost, in_done, all_done, in_count, all_count, out_told, lost_told;
     uint32_t is_shared;
-    char rest[60];
+    char spare[28];
+    double note_count;
+    char rest[24];
     int32_t out[4096][8];
     int32_t in_[4096][8];
-  } gw_forgotten_1;
+    struct { double number; int32_t record[8]; uint32_t at; char rest[20]; } notes[1024];
+  } gw_forgotten_2;
 ]])
 
 -- A block: a chunk has 200 locals at most, and the files before and behind have most of them.
@@ -32,7 +35,7 @@ end
 function hashed(key) return hash_of_words(words_of(key), 1) end
 
 function mapped_now()
-  ledger = ffi.cast("gw_forgotten_1 *", memory + place.told)
+  ledger = ffi.cast("gw_forgotten_2 *", memory + place.told)
   own_words = sha256_words(settings.cache)
 end
 
@@ -51,6 +54,37 @@ function tell(key)
   for i = 0, 3 do record[i], record[i + 4] = own_words[i + 1], words[i + 1] end
   ledger.out_count = at + 1
 end
+
+-- Under the lock: others may have this answer. What this replica has from them is none of its own.
+function noted(at, entry, one)
+  if one.came or not settings.arrivals then return end
+  local note, words = ledger.notes[ledger.note_count % 1024], words_of(one.key)
+  note.number, note.at = entry.number, at
+  for i = 0, 3 do note.record[i], note.record[i + 4] = own_words[i + 1], words[i + 1] end
+  ledger.note_count = ledger.note_count + 1
+end
+
+-- Whether a record names this key, or all keys of this cache.
+local function is_of(record, words)
+  local is_of_all = record[4] == 0 and record[5] == 0 and record[6] == 0 and record[7] == 0
+  for i = 0, 3 do
+    if record[i] ~= own_words[i + 1] then return false end
+    if not is_of_all and record[i + 4] ~= words[i + 1] then return false end
+  end
+  return true
+end
+
+-- Whether this replica has forgotten the key since the number `from` of what it has told.
+function is_forgotten_since(from, key)
+  local last, words = ledger.out_count, words_of(key)
+  if ledger.out_lost ~= ledger.lost_told or last - from > RECORDS then return true end
+  for at = from, last - 1 do
+    if is_of(ledger.out[at % RECORDS], words) then return true end
+  end
+  return false
+end
+
+function record_of(key) return own_words, words_of(key) end
 
 function is_behind()
   return ledger ~= nil and (ledger.in_done ~= ledger.in_count or ledger.all_done ~= ledger.all_count)

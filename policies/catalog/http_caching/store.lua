@@ -243,6 +243,7 @@ local function stored(one, sent)
   entry.older, entry.newer = owner.newest, 0
   if owner.newest ~= 0 then entries[owner.newest].newer = at else owner.oldest = at end
   owner.newest, owner.entries, owner.blocks, owner.used = at, owner.entries + 1, owner.blocks + count, one.stored
+  if noted then noted(at, entry, one) end
   return true
 end
 
@@ -307,7 +308,9 @@ end
 -- was fresh `back` ms ago.
 local function find(key, sent, now, back)
   if is_behind and is_behind() then locked(function() end) end
-  return known(key, sent) or learnt(key, locked(looked_up, key, sent, now, back, false))
+  local one = known(key, sent) or learnt(key, locked(looked_up, key, sent, now, back, false))
+  if arrived and not (one and now < one.fresh_until) then return arrived(key, sent, now) or one end
+  return one
 end
 
 -- The same, whole, fresh or not, and invalidated meanwhile or not.
@@ -320,7 +323,7 @@ local function era(key)
   return era_of(owners[own_number], low)
 end
 
--- Keeps an answer: {key, era, vary, head, body, stored, fresh_until, age, status,
+-- Keeps an answer: {key, era, vary, head, body, stored, fresh_until, age, status, came (another replica kept it first),
 -- open (it is for all), strict (never used when stale), told (it says itself how long)}.
 local function keep(one, sent) return locked(stored, one, sent) end
 

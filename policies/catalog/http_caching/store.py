@@ -5,7 +5,7 @@
     BUCKETS       the first entry of each chain of the hash table
     ENTRIES       an entry for each answer: key's hash, neighbours, times, sizes, its first block
     NEXTS         the block behind each block; 0 ends an answer, or the list of free blocks
-    TOLD          what was forgotten here, for others, and what others have forgotten; see shared.py
+    TOLD          what was forgotten and kept here, for others, and what others have forgotten; see shared.py
     DATA          blocks of 4 KB: key, what it varies by, headers and body, without gaps
 
 Numbers of entries and blocks begin with 1. Everything happens under one lock, a robust mutex that processes
@@ -26,18 +26,18 @@ import secrets
 import struct
 from pathlib import Path
 
-from policies.catalog.http_caching import shared
+from policies.catalog.http_caching import arrivals, shared
 from policies.expression.lua import Value
 from policies.memory import shared_file
 
 LUA = [Path(__file__).with_name(name) for name in ("file.lua", "store.lua")]
-MAGIC = b"GWCACHE2"
+MAGIC = b"GWCACHE3"
 HEADER = struct.Struct("=8sII8s64s40x")
 PAGE = BLOCK = 4096
 LIMIT = 256 * 1024 * 1024
 OWNER_COUNT, BUCKET_COUNT, MOST_ENTRIES, MOST_BLOCKS = 512, 32768, 32768, LIMIT // BLOCK
-OWNERS = PAGE
-BUCKETS = OWNERS + OWNER_COUNT * 64
+OWNERS, OWNER_BYTES = PAGE, 64
+BUCKETS = OWNERS + OWNER_COUNT * OWNER_BYTES
 ENTRIES = BUCKETS + BUCKET_COUNT * 4
 NEXTS = ENTRIES + (MOST_ENTRIES + 1) * 128
 TOLD = -(-(NEXTS + (MOST_BLOCKS + 1) * 4) // PAGE) * PAGE
@@ -70,12 +70,13 @@ def settings(state: Path, *, persists: bool) -> dict[str, Value]:
 
 
 def prepare(state: Path) -> None:
-    """Makes the files; what is on the disk is kept where it is usable. Raises OSError.
+    """Makes the files, and that of arrivals; what is on the disk is kept where it is usable. Raises OSError.
 
     What is in memory begins anew, unless an Envoy runs that uses it: its threads would not use the same
     file, and what one of them is told to forget the others would still give.
     """
     MEMORY.prepare(state, lambda file: is_usable(file) and shared_file.is_mapped(file), _create)
+    arrivals.prepare(state)
     kept = path(state, persists=True)
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_usable(kept):

@@ -132,3 +132,15 @@ def test_too_many_trusted_networks_are_refused() -> None:
 
     with pytest.raises(BadSetting, match="201 networks; 200 at most"):
         settings.proxying({"GATEWRIGHT_GATEWAY_TRUSTED_PROXIES": many})
+
+
+def test_what_seals_shared_answers_is_read_with_the_storage_and_told_to_nobody() -> None:
+    name, key = "GATEWRIGHT_SHARED_STORAGE_SEALING_KEY", "0123456789abcdefghijklmnopqrstuv"
+
+    read = settings.proxying({"GATEWRIGHT_SHARED_STORAGE": "redis://cache", name: key}).shared_storage
+
+    assert read and read.sealing_key == key.encode() and key not in repr(read)
+    for environment in ({name: key}, {name: "weak", "GATEWRIGHT_SHARED_STORAGE": "redis://cache"}):
+        with pytest.raises(BadSetting, match=name) as refused:
+            settings.proxying(environment)
+        assert key not in str(refused.value) and "weak" not in str(refused.value)

@@ -57,6 +57,8 @@ def test_what_is_no_url_of_a_storage(url: str) -> None:
         ("{objectStore: {url: 'distributed://0.0.0.0:30001'}}", "is not supported; replicas share a Redis"),
         ("{}", "give redis, or local"),
         ("{redis: {address: 'cache:1', tls: {trustedCA: x}}}", "is not a PEM certificate"),
+        ("{redis: {address: 'cache:1', sealingKey: too short}}", "is no key of 32 to 1000 random characters"),
+        (f"{{redis: {{address: 'cache:1', sealingKey: {'ab' * 32}}}}}", "is no key of 32 to 1000 random"),
     ],
 )
 def test_what_cannot_act_is_refused_where_it_stands(value: str, said: str) -> None:
@@ -80,3 +82,30 @@ def test_a_storage_of_each_replica_is_none() -> None:
     found = translate(load_text(DOCUMENT % "{local: {enabled: true}}").resources)
 
     assert (found.gateway.shared_storage, list(found.faults)) == (None, [])
+
+
+API = """
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec:
+  address: http://127.0.0.1:8081/a
+  policies: [{policyRef: {name: http-caching}, config: {distributed: %s}}]
+"""
+KEY = "0123456789abcdefghijklmnopqrstuv"
+
+
+@pytest.mark.parametrize(
+    ("key", "is_distributed", "is_warned"), [("", "true", True), ("", "false", False), (KEY, "true", False)]
+)
+def test_what_seals_answers(key: str, is_distributed: str, is_warned: bool) -> None:
+    redis = f"{{redis: {{address: 'cache:1'{f', sealingKey: {key}' if key else ''}}}}}"
+
+    found = translate(load_text(DOCUMENT % redis + API % is_distributed).resources)
+
+    storage = found.gateway.shared_storage
+    assert storage and storage.sealing_key == key.encode() and KEY not in repr(storage)
+    assert ["has no sealingKey" in str(one) for one in found.faults if "sealing" in str(one)] == [
+        True
+    ] * is_warned
