@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 
 const TEST_MS = 15000
 const AT_ONCE = 25
+const FEW = 5
 const LOST = ['FetchError', 'Timeout']
 
 const [folder, base, ...ids] = process.argv.slice(2)
@@ -37,6 +38,11 @@ for (let at = 0; at < tests.length; at += AT_ONCE) {
 for (const test of tests.filter((one) => LOST.includes(results[one.id]?.[0]))) {
   await pause(500)
   await run(test)
+}
+// On a machine with much else to do a test may fail that passes alone: each has a second try, for all caches alike.
+const failed = tests.filter((one) => results[one.id] !== true)
+for (let at = 0; at < failed.length; at += FEW) {
+  await Promise.all(failed.slice(at, at + FEW).map(run))
 }
 const told = tests.map((test) => [test.id, { kind: test.kind ?? 'required', result: results[test.id] }])
 process.stdout.write(JSON.stringify(Object.fromEntries(told), null, 1) + '\n', () => process.exit(0))

@@ -1,7 +1,8 @@
 -- Behind all policies: keeps what the upstream answered, as it came, where it may be kept. Needs store.lua, rules.lua,
 -- answer.lua. settings, beside those of store.lua: binding, from (a header of the gateway's own that says where the answer
 -- comes from, and how long the request's body is), ttl_ms, heeds (whether its headers say how long), statuses (the
--- default ones, else nil), wanted (an expression over the answer, else nil), is_private.
+-- default ones, else nil), wanted (an expression over the answer, else nil), is_private, keeps_cookies, wants_lifetime
+-- (whether nothing is fresh that does not say how long).
 
 local NAMESPACE, MOST_BODY, MOST_HEAD, MOST_UNDER_WAY = "gatewright.http-caching", 1048576, 16384, 32
 -- What an upstream that only says "not modified" says of the body that it does not send.
@@ -104,7 +105,7 @@ local function obstacle(handle, headers, token, said, from, status)
   -- Of HTTP/2 no header says that there is one, and some upstreams heed it, also when they answer before it has ended.
   if from:find(" [1-9]%d*$") or from:find("  %d+$") then return "body" end
   if said["no-store"] or said["private"] then return "private" end
-  if headers:get("set-cookie") then return "set-cookie" end
+  if not settings.keeps_cookies and headers:get("set-cookie") then return "set-cookie" end
   if not settings.is_private and not is_for_all(said) then
     if is_known(handle, token) then return "credentials" end
     if token.has_cookie and not is_told(headers, said) then return "cookie" end
@@ -125,7 +126,7 @@ local function prepared(handle, headers, token, from, status)
   local now = wall_ms()
   local age, lifetime = age_ms(headers, now), settings.heeds and lifetime_ms(headers, said, now)
   local left = math.min(settings.ttl_ms, lifetime and lifetime - age or settings.ttl_ms)
-  if settings.heeds and said["no-cache"] then left = 0 end
+  if (settings.heeds and said["no-cache"]) or (settings.wants_lifetime and not lifetime) then left = 0 end
   if left <= 0 and not headers:get("etag") and not headers:get("last-modified") then return nil, "stale" end
   local sent = reader(token.sent)
   local vary = variant(headers:get("vary"), sent)

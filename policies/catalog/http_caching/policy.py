@@ -41,6 +41,11 @@ _STATUSES = lua.Source(f"{{{', '.join(f'[{one}] = true' for one in STATUSES)}}}"
 _MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 
 
+def _is_off(value: bool) -> bool:
+    """A cache goes by its configuration: what is off is left out, as releases before have it."""
+    return not value
+
+
 OrderHeader = Annotated[RequestHeaderName | None, BeforeValidator(lambda told: told or None)]
 
 
@@ -89,6 +94,23 @@ class Config(PolicyConfig):
         description="Cache-Control, Expires and Age say how long, and callers may ask for a fresh answer. "
         "Without it the time to live alone counts; what is private or not to be stored never is, "
         "with it or without.",
+    )
+    explicit_freshness_only: bool = Field(
+        False,
+        exclude_if=_is_off,
+        title="Only what says how long",
+        description="Keeps no answer that says nothing of its time (max-age, s-maxage or Expires), nor by "
+        "which it could be asked about again. Without it the time to live holds for those. Counts where "
+        "cache headers are heeded.",
+        json_schema_extra={"advanced": True, "when": {"useHttpCacheHeaders": [True]}},
+    )
+    keep_set_cookie: bool = Field(
+        False,
+        exclude_if=_is_off,
+        title="Keep answers that set cookies",
+        description="Whoever asks next gets the same cookie: with a session's, callers take part in each "
+        "other's. Only for upstreams whose cookies are for all, or with a key that tells callers apart.",
+        json_schema_extra={"advanced": True},
     )
     invalidation_header: OrderHeader = Field(
         None,
@@ -169,6 +191,8 @@ def _capture(config: Config, scope: Scope, files: Sequence[Path], common: dict[s
     settings: dict[str, Value] = {
         **common,
         "statuses": _STATUSES if is_usual else None,
+        "keeps_cookies": config.keep_set_cookie,
+        "wants_lifetime": config.explicit_freshness_only and config.use_http_cache_headers,
         "wanted": None if is_usual else config.response_expression.lua,
     }
     return script(scope, NAME, [*files, _CAPTURE], settings, evaluates=True, sees_response=True)
@@ -218,6 +242,9 @@ def advice(config: Config) -> Iterator[Advice]:
     if config.invalidation_header and config.invalidation_expression is None:
         reason = "lets whoever may call the API empty its cache; say who may in invalidationExpression"
         yield Advice("invalidationHeader", reason)
+    if config.keep_set_cookie and not _tells_callers_apart(config):
+        reason = "gives one caller's cookies to all; name who calls in httpCachingKey, or leave it off"
+        yield Advice("keepSetCookie", reason)
     if config.invalidation_expression is not None and not config.invalidation_header:
         yield Advice("invalidationExpression", "does nothing without invalidationHeader")
     named = {
