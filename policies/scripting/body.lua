@@ -22,9 +22,9 @@ local function refused_body(reason)
 end
 
 -- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end. It is
--- waited for, and what was had of the handle before is gone afterwards.
-local function body_as_sent(handle)
-  if is_grpc(handle) then
+-- waited for, and what was had of the handle before is gone afterwards. `kind` is the content type, where it is known.
+local function body_as_sent(handle, kind)
+  if is_grpc(handle, kind) then
     -- Its end may wait for answers, which would not come.
     return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
   end
@@ -60,8 +60,8 @@ local function plain(handle, text, coding)
 end
 
 -- Its text; nil where there is none, or nil and the refusal of one that cannot be read.
-local function body_text(handle)
-  local text, refusal = body_as_sent(handle)
+local function body_text(handle, kind)
+  local text, refusal = body_as_sent(handle, kind)
   local coding = text and handle:headers():get("content-encoding")
   if not coding or coding:lower() == "identity" then return text, refusal end
   return plain(handle, text, coding)

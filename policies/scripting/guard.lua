@@ -42,8 +42,9 @@ local function observed(handle, with)
   end
 end
 
-local function is_grpc(handle)
-  local kind = handle:headers():get("content-type") or ""
+-- `kind` is the content type, where it is known.
+local function is_grpc(handle, kind)
+  kind = kind or handle:headers():get("content-type") or ""
   return kind == "application/grpc" or kind:sub(1, 17) == "application/grpc+"
 end
 

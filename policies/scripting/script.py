@@ -17,7 +17,7 @@ BASE64 = Path(__file__).with_name("base64.lua")
 BODY = Path(__file__).with_name("body.lua")
 """The same: media_type, is_tunnel, body_text, body_as_sent, refused_body."""
 UNSAID = Path(__file__).with_name("unsaid.lua")
-"""The same: take_off, by which a header that the gateway vouches for is nobody else's."""
+"""The same: take_off and take_off_others, by which a header that the gateway vouches for is nobody else's."""
 _BEFORE = {BODY: Path(__file__).with_name("inflate.lua")}
 JSON = Path(__file__).with_name("json.lua")
 """The same: json_value, NULL, is_array, is_object, canonical."""

@@ -1,7 +1,7 @@
 -- Takes off a request what callers say in a header that is the gateway's to say. Upstreams take other spellings of it for
 -- the same: to CGI, and so to many servers of Python, Ruby and PHP, x_user is x-user.
 
-local take_off
+local take_off, take_off_others
 do
   local MOST_PLACES, known = 4, {}
 
@@ -24,18 +24,32 @@ do
   local function found_in(headers, name)
     local found = {}
     for one in pairs(headers) do
-      if plain(one) == plain(name) then found[#found + 1] = one end
+      if one ~= name and plain(one) == plain(name) then found[#found + 1] = one end
     end
     return found
   end
 
-  take_off = function(headers, name)
+  local function others(name)
+    local found = {}
+    for _, one in ipairs(spellings(name)) do
+      if one ~= name then found[#found + 1] = one end
+    end
+    return found
+  end
+
+  -- The other spellings alone, where the header itself is about to be replaced.
+  take_off_others = function(headers, name)
     local names = known[name]
     if names == nil then
-      names = select(2, name:gsub("[_-]", "")) <= MOST_PLACES and spellings(name)
+      names = select(2, name:gsub("[_-]", "")) <= MOST_PLACES and others(name)
       known[name] = names
     end
     names = names or found_in(headers, name)
     for i = 1, #names do headers:remove(names[i]) end
+  end
+
+  take_off = function(headers, name)
+    take_off_others(headers, name)
+    headers:remove(name)
   end
 end

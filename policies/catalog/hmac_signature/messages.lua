@@ -1,23 +1,21 @@
 -- HTTP Message Signatures (RFC 9421): what the request is signed with, and the text that was signed.
 
-local function path_and_query(headers)
-  local path = headers:get(":path")
-  local mark = path:find("?", 1, true)
-  if not mark then return path, "" end
-  return path:sub(1, mark - 1), path:sub(mark)
+-- Of the request's target: path and query, which is "" or begins with its mark.
+local function path_and_query(target)
+  local mark = target:find("?", 1, true)
+  if not mark then return target, "" end
+  return target:sub(1, mark - 1), target:sub(mark)
 end
 
 local DERIVED = {
   ["@method"] = function(headers) return headers:get(":method") end,
   ["@authority"] = function(headers) return (headers:get(":authority") or ""):lower() end,
   ["@scheme"] = function(headers) return (headers:get(":scheme") or ""):lower() end,
-  ["@request-target"] = function(headers) return headers:get(":path") end,
-  ["@target-uri"] = function(headers)
-    return headers:get(":scheme") .. "://" .. headers:get(":authority") .. headers:get(":path")
-  end,
-  ["@path"] = function(headers) return (path_and_query(headers)) end,
-  ["@query"] = function(headers)
-    local _, query = path_and_query(headers)
+  ["@request-target"] = function(_, target) return target end,
+  ["@target-uri"] = function(headers, target) return headers:get(":scheme") .. "://" .. headers:get(":authority") .. target end,
+  ["@path"] = function(_, target) return (path_and_query(target)) end,
+  ["@query"] = function(_, target)
+    local _, query = path_and_query(target)
     return query == "" and "?" or query
   end,
 }
@@ -25,7 +23,7 @@ local DERIVED = {
 local SPACES, IN_NAMES = bytes_in(" "), bytes_in("@-_.", "%w")
 local BEGINS_KEYS, IN_KEYS = bytes_in("*", "%l"), bytes_in("*_-.", "[%l%d]")
 local IN_TOKENS = bytes_in("-.:/?*", "%w")
-local OPENS, CLOSES, QUOTE, SEMICOLON, EQUALS, COMMA = 40, 41, 34, 59, 61, 44
+local AT, OPENS, CLOSES, QUOTE, SEMICOLON, EQUALS, COMMA = 64, 40, 41, 34, 59, 61, 44
 
 -- Behind the key that begins here; nil where none does.
 local function after_key(text, at)
@@ -106,6 +104,20 @@ local function named(text)
   return found
 end
 
+-- What `named` gives of a text, remembered: who signs several requests in a second sends the same one with each.
+local MOST_KNOWN = 64
+local known, count = {}, 0
+
+local function known_of(text)
+  local found = known[text]
+  if found == nil then
+    found = named(text) or false
+    if count >= MOST_KNOWN then known, count = {}, 0 end
+    known[text], count = found, count + 1
+  end
+  return found
+end
+
 -- The bytes under a label of a dictionary such as Signature. Where it stands there twice, the last one counts.
 local function bytes_under(text, label)
   local found, at, begin = nil, 1, label .. "=:"
@@ -121,13 +133,13 @@ local function bytes_under(text, label)
   return found
 end
 
-local function base_of(headers, one)
-  local lines, covers = {}, {}
-  for i, name in ipairs(one.names) do
+local function base_of(headers, target, one)
+  local lines, covers, names = {}, {}, one.names
+  for i = 1, #names do
+    local name, value = names[i], nil
     if covers[name] then return nil, name .. " is named twice" end
-    local value
-    if name:sub(1, 1) == "@" then
-      value = DERIVED[name] and DERIVED[name](headers)
+    if name:byte(1) == AT then
+      value = DERIVED[name] and DERIVED[name](headers, target)
       if not value then return nil, name .. " is no part of a request that is known here" end
     else
       value = name == name:lower() and joined(headers, name)
@@ -140,11 +152,11 @@ local function base_of(headers, one)
 end
 
 -- Whether method, path and query are covered; else what is not.
-local function uncovered(headers, covers)
+local function uncovered(target, covers)
   if not covers["@method"] then return "@method" end
   if covers["@target-uri"] or covers["@request-target"] then return nil end
   if not covers["@path"] then return "@path" end
-  local _, query = path_and_query(headers)
+  local _, query = path_and_query(target)
   return query ~= "" and not covers["@query"] and "@query" or nil
 end
 
@@ -157,21 +169,22 @@ local function signed(headers, key_of)
   local input, code = joined(headers, "signature-input"), joined(headers, "signature")
   if not input or not code then return nil, "signature: there is none" end
   if #input > LONGEST or #code > LONGEST then return nil, "signature: it is too long" end
-  local all = named(input)
+  local all = known_of(input)
   if not all or #all == 0 then return nil, "signature: Signature-Input cannot be read" end
   local one, key
-  for _, candidate in ipairs(all) do
-    local id = candidate.parameters.keyid
+  for i = 1, #all do
+    one = all[i]
+    local id = one.parameters.keyid
     key = id and key_of(id)
-    one = candidate
     if key then break end
   end
   local told = one.parameters
   if not key then return nil, "key: " .. (told.keyid or "nothing") .. " is nobody's" end
   if told.alg and told.alg ~= "hmac-sha256" then return nil, "algorithm: it is " .. told.alg end
-  local base, covers = base_of(headers, one)
+  local target = headers:get(":path")
+  local base, covers = base_of(headers, target, one)
   if not base then return nil, "parts: " .. covers end
-  local missing = uncovered(headers, covers)
+  local missing = uncovered(target, covers)
   if missing then return nil, "parts: " .. missing .. " is not signed" end
   return {
     key = key,

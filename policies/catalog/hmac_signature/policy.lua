@@ -78,13 +78,18 @@ envoy_on_request = guarded(function(handle)
   local one, reason = signed(headers, key_of)
   reason = not one and reason or wrong(headers, one)
   -- Whatever becomes of the request, since a policy may only observe: nobody else says who calls.
-  if settings.told then take_off(headers, settings.told) end
+  local is_known = not reason and not wrong_body
+  if settings.told and not is_known then take_off(headers, settings.told) end
   if reason then return refused(reason) end
   if wrong_body then
     local body = wrong_body(handle, one)
     if body then return type(body) == "table" and body or refused("body: " .. body) end
+    headers = handle:headers()
   end
-  if settings.told then handle:headers():replace(settings.told, one.name) end
+  if settings.told then
+    if is_known then take_off_others(headers, settings.told) end
+    headers:replace(settings.told, one.name)
+  end
   handle:streamInfo():dynamicMetadata():set("gatewright", "application", one.name)
   if mode.observed_as then tell(handle, one.name) end
 end)

@@ -124,6 +124,20 @@ def test_they_are_not_where_a_wrong_signature_was_only_observed(gateway: Gateway
     assert answer.json()["headers"]["x-told"] in ("nobody", ["nobody"])
 
 
+def test_what_was_read_before_is_compared_with_each_request(gateway: Gateway) -> None:
+    """The same Signature-Input comes with many requests: each has to be signed by itself."""
+    # More than are remembered.
+    for by in range(-70, 1):
+        told = message({"@method": "GET", "@path": "/told/a"}, now(by))
+        assert gateway.get("/told/a", headers=told).status_code == 200
+    spelled = {"x-consumer_name": "mallory", "x_consumer-name": "mallory", "x_consumer_name": "mallory"}
+    for _ in range(2):
+        answer = gateway.get("/told/a", headers={**told, **spelled})
+        found = {name: value for name, value in answer.json()["headers"].items() if "consumer" in name}
+        assert found in ({"x-consumer-name": "shop"}, {"x-consumer-name": ["shop"]})
+        assert gateway.get("/told/b", headers=told).status_code == 401
+
+
 @pytest.mark.parametrize("header", ["authorization", "signature"])
 def test_a_request_signed_as_in_the_draft_passes(gateway: Gateway, header: str) -> None:
     date = formatdate(usegmt=True)

@@ -25,8 +25,8 @@ do
 
   -- Where a declaration of XML may stand; "" where there is none, as in most messages.
   head_of = function(text)
-    local head = text:sub(1, 200)
-    return head:find("<?xml", 1, true) and head or ""
+    if text:byte(1) == LT and text:byte(2) ~= QUESTION then return "" end
+    return text:sub(1, 200):find("<?xml", 1, true) and text:sub(1, 200) or ""
   end
 
   local function malformed() wrong("malformed", "the body is no XML") end

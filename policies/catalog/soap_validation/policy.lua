@@ -76,11 +76,17 @@ local function said_by(kind)
   return found
 end
 
+-- Several values are one text with commas.
+local function is_given_twice(headers, name, text)
+  return text ~= nil and text:find(",", 1, true) ~= nil and headers:getNumValues(name) > 1
+end
+
 -- The action that the request names, "" for none; or nil and the refusal.
 local function action_of(headers, kind)
-  local said = said_by(kind)
-  if said.has_two_actions or headers:getNumValues("soapaction") > 1 then return nil, refused("action", "the action is given twice") end
-  local given = headers:get("soapaction")
+  local said, given = said_by(kind), headers:get("soapaction")
+  if said.has_two_actions or is_given_twice(headers, "soapaction", given) then
+    return nil, refused("action", "the action is given twice")
+  end
   local header = given and #given <= LONGEST_ACTION and unquoted(given)
   if given and not header then return nil, refused("action", "the header SOAPAction cannot be read") end
   local action = said.action or ""
@@ -93,6 +99,8 @@ end
 local function charset_fault(kind, text)
   local said = said_by(kind)
   local head, usual = head_of(text), settings.encoding
+  -- As most messages are.
+  if not said.charset and not said.has_two_charsets and head == "" and usual == "utf-8" then return nil end
   local charset = said.charset or usual
   local declared = head ~= "" and head:match("^[^?]-<%?xml[^>]-encoding%s*=%s*[\"']([%w_.:-]+)[\"']") or usual
   local unknown = not NAMES[usual][charset:lower()] and charset or not NAMES[usual][declared:lower()] and declared
@@ -114,8 +122,7 @@ local function in_utf8(text)
 end
 
 -- The service's own description is asked for so, and nothing else. In HTTP/2 no header tells of a body.
-local function asks_for_document(handle, headers)
-  local method = headers:get(":method")
+local function asks_for_document(handle, headers, method)
   if method ~= "GET" and method ~= "HEAD" then return false end
   local path = headers:get(":path")
   local mark = path:find("?", 1, true)
@@ -131,7 +138,7 @@ local function version_of(headers, kind)
   local plain = said_by(kind).media_type
   if plain:find("^multipart/") then return nil, refused("attachments", "messages with attachments are not read") end
   local version = KINDS[plain]
-  if not version or headers:getNumValues("content-type") > 1 then
+  if not version or is_given_twice(headers, "content-type", kind) then
     return nil, refused("content-type", "text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2) is wanted")
   end
   return version
@@ -146,7 +153,7 @@ local function judged(handle, headers, kind)
   action, refusal = action_of(headers, kind)
   if not action then return refusal end
   local text
-  text, refusal = body_text(handle)
+  text, refusal = body_text(handle, kind)
   -- Others were decided about while this body came.
   told_version = version
   if refusal then return refusal end
@@ -169,14 +176,14 @@ end
 envoy_on_request = guarded(function(handle)
   local headers = handle:headers()
   local kind = headers:get("content-type") or ""
-  told_version = kind:lower():find("^%s*application/soap%+xml") and "1.2" or "1.1"
+  local is_short = #kind <= LONGEST_ACTION
+  told_version = is_short and KINDS[said_by(kind).media_type] or "1.1"
   if settings.missing then
     return { status = "500", error = "The description of the service is not at hand.", reason = "wsdl: " .. settings.missing }
   end
-  if asks_for_document(handle, headers) then return nil end
-  -- A body was waited for, perhaps: what was had before is gone.
-  headers = handle:headers()
-  if headers:get(":method") ~= "POST" then return refused("method", "a message comes by POST") end
-  if #kind > LONGEST_ACTION then return refused("content-type", "the content type is too long") end
+  local method = headers:get(":method")
+  if asks_for_document(handle, headers, method) then return nil end
+  if method ~= "POST" then return refused("method", "a message comes by POST") end
+  if not is_short then return refused("content-type", "the content type is too long") end
   return judged(handle, headers, kind)
 end)
