@@ -17,7 +17,7 @@ import yaml
 
 from gateways.agent.settings import Proxying
 from gateways.agent.traffic.failures import failure
-from gateways.protocol.failures import PROTOCOL_ERROR
+from gateways.protocol.failures import PROTOCOL_ERROR, RESPONSE_TIMEOUT
 from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
@@ -131,7 +131,7 @@ def test_a_deadline_that_is_over_ends_the_call_at_the_server_too(
 
 
 def test_an_answer_that_does_not_begin_in_time_is_a_status_of_grpc(
-    call: Callable[..., grpc.UnaryUnaryMultiCallable], service: Service
+    gateway: Gateway, call: Callable[..., grpc.UnaryUnaryMultiCallable], service: Service
 ) -> None:
     """Also where the caller left more time: the gateway's limit is the upstream's."""
     with pytest.raises(grpc.RpcError) as failed:
@@ -139,6 +139,8 @@ def test_an_answer_that_does_not_begin_in_time_is_a_status_of_grpc(
 
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert service.ended.wait(10)
+    [line] = gateway.log()
+    assert line and failure(line.status, line.flags, line.details).reason == RESPONSE_TIMEOUT, line
 
 
 def test_a_stream_that_flows_for_longer_is_not_cut(gateway: Gateway) -> None:

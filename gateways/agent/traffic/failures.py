@@ -28,7 +28,11 @@ UPGRADED = 101
 """A WebSocket's connection is no answer that has an end."""
 
 _AFTER_START = "upstream_reset_after_response_started"
-_BEFORE_START = ("upstream_reset_before_response_started", "upstream_per_try_timeout")
+_BEFORE_START = (
+    "upstream_reset_before_response_started",
+    "upstream_per_try_timeout",
+    "rbac_access_denied_matched_policy[upstream_per_try_timeout]",  # a second try that was not due
+)
 """What Envoy answers of these in the upstream's place has the status 200 where a call is gRPC's."""
 _IN_THE_ANSWER = frozenset(["UC", "UR", "UT", "UPE", "SI", "UMSDR", "LR"])
 _BY_FLAG = {

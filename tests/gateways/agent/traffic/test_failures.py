@@ -2,6 +2,7 @@ import pytest
 
 from gateways.agent.traffic import failures
 from gateways.agent.traffic.failures import NONE, Failure, failure
+from gateways.agent.xds import retries
 from gateways.protocol.messages import TrafficBatch
 from tests.gateways.agent.traffic.log_lines import line
 from tests.gateways.agent.traffic.test_tally import tallied
@@ -48,6 +49,7 @@ CHAIN = "CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:_certifi
         (200, "UPE", BEFORE % "protocol_error", ("protocol_error", "")),
         (200, "UC", BEFORE % "connection_termination", ("reset", "")),
         (200, "UT", "upstream_per_try_timeout", ("response_timeout", "")),
+        (200, "UT", retries.REFUSED, ("response_timeout", "")),
         (200, "UPE", AFTER % "protocol_error", ("cut", "closed")),
         (200, "UC", AFTER % "connection_termination", ("cut", "closed")),
         (200, "UT", "response_timeout", ("cut", "timeout")),
