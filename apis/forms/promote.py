@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 from django.http import QueryDict
 
@@ -86,7 +87,7 @@ class PromoteForm:
             keeps_secrets="keeps_secrets" in data,
             parts=read_parts(data, was.parts),
         )
-        typed = {name: told(f"sent_to.{at}") for at, name in enumerate(self._new_groups())}
+        typed = {name: told(hosts_field(name)) for name in self._new_groups()}
         hosts = {name: _SEPARATOR.split(text.strip()) for name, text in typed.items() if text is not None}
         self.choices = replace(self.choices, sent_to={**was.sent_to, **hosts})
 
@@ -123,8 +124,8 @@ class PromoteForm:
                 yield MappingRow(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
         for at, (name, becomes) in enumerate(c.shared.items()):
             yield MappingRow("Shared secret", name, self._shared(f"shared.{at}", name, becomes))
-        for at, (name, servers) in enumerate(self._new_groups().items()):
-            yield MappingRow(f"Hosts of secret group {name}", "", self._hosts(at, name, servers))
+        for name, servers in self._new_groups().items():
+            yield MappingRow(f"Hosts of secret group {name}", "", self._hosts(name, servers))
         for at, host in enumerate(c.hosts):
             yield MappingRow(
                 "Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}")
@@ -199,10 +200,10 @@ class PromoteForm:
             return {}
         return new_groups(self.environment, mentioned.renamed(self.whole, self.choices.shared))
 
-    def _hosts(self, at: int, name: str, servers: list[str]) -> Field:
+    def _hosts(self, name: str, servers: list[str]) -> Field:
         return Field(
             "text",
-            f"sent_to.{at}",
+            hosts_field(name),
             f"Hosts of secret group {name}",
             help=HOSTS,
             is_code=True,
@@ -226,6 +227,11 @@ class PromoteForm:
         shown |= {one.key for one in self.secrets.fields} | {f"hosts.{one}" for one in self.choices.hosts}
         shown |= {f"sent_to.{one}" for one in self._new_groups()}
         return [text for name, texts in self.errors.items() if name not in shown for text in texts]
+
+
+def hosts_field(group: str) -> str:
+    """Of the group, whichever others are made: what was typed for one is never taken for another."""
+    return f"sent_to.{crc32(group.encode()):08x}"
 
 
 def errors_by_field(found: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apis.changes.policies import apply_policy
+from apis.forms.promote import hosts_field
 from apis.models import ApiInstance
 from apis.portable import mentioned
 from apis.portable.exporting import yaml_of
@@ -137,8 +138,8 @@ def test_whoever_imports_sees_and_chooses_the_hosts_of_a_group_that_is_made(
     path = f"/apis/import/{rows[0].pk}"
     page = place.client.get(path).content.decode()
     fields = {"secrets.0": "bob", "secrets.1": "of-production", "parts": "1", "with_policies": "on"}
-    wrong = place.client.post(path, fields | {"sent_to.0": "a b c d!", "go": "review"})
-    typed = fields | {"sent_to.0": ", ".join(hosts)}
+    wrong = place.client.post(path, fields | {hosts_field("shop"): "a b c d!", "go": "review"})
+    typed = fields | {hosts_field("shop"): ", ".join(hosts), hosts_field("other"): "other.example"}
     shown = place.client.post(path, typed | {"go": "review"}).content.decode()
     place.client.post(path, typed | {"go": "save", "seen": seen_of(shown)})
 
