@@ -6,7 +6,7 @@ whole.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -32,8 +32,8 @@ def table() -> dict[str, dict[str, float]]:
     }
 
 
-def is_whole(config: pytest.Config) -> bool:
-    """Whether all tests were asked for."""
+def has_all(config: pytest.Config) -> bool:
+    """Whether all tests were collected, whichever of them were asked for."""
     folders = {config.rootpath / folder for folder in config.getini("testpaths")}
     return {config.rootpath / argument for argument in config.args} == folders
 
@@ -75,13 +75,17 @@ def _values(item: pytest.Item) -> set[tuple[str, int]]:
     return set(spec.indices.items()) if spec else set()
 
 
+def left_out(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    """What the table leaves to the night."""
+    for (file, name), members in families(items).items():
+        count = min(kept_by_day(file, name), len(members))
+        yield from set(members) - set(chosen(members, int(count)))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before those that are `long` are left out."""
     config.stash[COLLECTED] = list(items)
-    if not is_whole(config):
-        return
-    for (file, name), members in families(items).items():
-        count = min(kept_by_day(file, name), len(members))
-        for item in set(members) - set(chosen(members, int(count))):
+    if has_all(config) and not config.option.keyword and not config.option.markexpr:
+        for item in left_out(items):
             item.add_marker("long")
