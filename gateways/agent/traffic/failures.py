@@ -46,6 +46,7 @@ _BY_FLAG = {
     "UR": RESET,
 }
 _CUT_BY = {"UT": "timeout", "UMSDR": "timeout", "SI": "idle", "UPE": "closed", "UC": "closed", "UR": "closed"}
+_STATUSES = {PROTOCOL_ERROR: 502, RESPONSE_TIMEOUT: 504}
 _SYSTEM_ERROR = re.compile(r"connect_error:_([A-Za-z_]{1,60})")
 _OPENSSL = re.compile(r"OPENSSL_internal:([A-Z0-9_]{1,60})")
 _SYSTEM_ERRORS = {
@@ -97,6 +98,13 @@ def failure(status: int, flags: str, details: str) -> Failure:
     if "SI" in found and status == 504:
         return Failure(RESPONSE_TIMEOUT)
     return Failure(next((reason for flag, reason in _BY_FLAG.items() if flag in found), ""))
+
+
+def http_status(found: Failure, status: int) -> int:
+    """The status that callers of HTTP have of it: gRPC's have 200 whatever failed, and words beside it."""
+    if found.reason in ("", CUT) or not 0 < status < 400:
+        return status
+    return _STATUSES.get(found.reason, 503)
 
 
 def at_upstream(found: Failure, address: str) -> Failure:

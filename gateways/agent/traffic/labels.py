@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from gateways.agent.traffic.failures import NONE, Failure, failure
+from gateways.agent.traffic.failures import NONE, Failure, failure, http_status
 from gateways.agent.xds import access_log
 from gateways.protocol.failures import CUT
 from gateways.protocol.resource_paths import OTHER, template
@@ -123,9 +123,8 @@ class Labels:
         failed = NONE if policy else failure(key.status, key.flags, key.details)
         is_asked = not policy and (failed.reason or key.details.startswith(ASKED))
         service = self._service(key) if is_asked else ""
-        return TrafficLabels(
-            key.route, method, key.status, policy, key.application, failed, "", check, service
-        )
+        status = http_status(failed, key.status)
+        return TrafficLabels(key.route, method, status, policy, key.application, failed, "", check, service)
 
     def _service(self, key: access_log.Key) -> str:
         """OTHER past SERVICES_PER_API different ones a period."""

@@ -112,5 +112,22 @@ def test_an_answer_that_was_cut_is_an_error_of_its_resource() -> None:
     assert batch.samples[0].failure == "cut"
 
 
+def test_what_callers_of_grpc_are_told_with_200_is_an_error_as_to_others() -> None:
+    refused = BEFORE % "remote_connection_failure|delayed_connect_error:_Connection_refused"
+
+    batch = tallied(
+        line(flags="UPE", details=BEFORE % "protocol_error"),
+        line(flags="UF", details=refused),
+        line(flags="UT", details="upstream_per_try_timeout"),
+    )
+
+    assert counted(batch) == {
+        ("protocol_error", "10.0.0.7:80", 502): 1,
+        ("connection_refused", "10.0.0.7:80", 503): 1,
+        ("response_timeout", "10.0.0.7:80", 504): 1,
+    }
+    assert [resource.server_errors for resource in batch.resources] == [3]
+
+
 def counted(batch: TrafficBatch) -> dict[tuple[str, str, int], int]:
     return {(one.failure, one.upstream_host, one.status): one.requests for one in batch.counts}
