@@ -80,11 +80,7 @@ def _pages(made: Any) -> dict[str, Page]:
         "API Manager, by requests": "/apis?sort=-requests",
         "API Manager, by requests, the last page": "/apis?sort=-requests&page=200",
         "API Manager, by error rate": "/apis?sort=-errors",
-        "asking for a change of all": Sent(every | {"environment": str(place.pk)}, lambda: "/apis/bulk"),
         "the question before all are deleted": f"/apis/bulk/{_asked('delete')}",
-        "starting a change of all": Sent({"tags": "eu"}, lambda: f"/apis/bulk/{_asked('tag')}/start"),
-        "the progress of a change of all": f"/apis/bulk/{_begun()}",
-        "all bulk changes": "/apis/bulk",
         "API Manager, every column, the last page": "/apis?page=200&sort=changed",
         "Runtime Manager": "/gateways",
         "an API": f"/apis/{api}",
@@ -96,6 +92,11 @@ def _pages(made: Any) -> dict[str, Page]:
         "analytics of all APIs, 24 hours": "/analytics?range=24h",
         "an API's analytics, 30 days": f"/apis/{api}/analytics?range=30d",
         "an API's analytics, 24 hours": f"/apis/{api}/analytics?range=24h",
+        # Last: what was chosen before and not begun, such as the question above, is forgotten by them.
+        "the progress of a change of all": f"/apis/bulk/{_begun()}",
+        "all bulk changes": "/apis/bulk",
+        "starting a change of all": Sent({"tags": "eu"}, lambda: f"/apis/bulk/{_asked('tag')}/start"),
+        "asking for a change of all": Sent(every | {"environment": str(place.pk)}, lambda: "/apis/bulk"),
     }
 
 
