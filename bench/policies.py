@@ -5,7 +5,8 @@ A policy's `cost.yaml` says with which configuration (`given`), `headers` and `b
 of its API, and its requests pass; with `signed_with` they are signed. With `remembered` it is measured once
 more, with these settings beside: then it asks nobody, and remembers. COUNTRIES is a database in which this
 machine is in Germany, DIRECTORY one of people over LDAP. One without the file is not measured. Where it says
-`hits: true` its requests ask no upstream, and all that they take is told, not what they take more.
+`hits: true` its requests ask no upstream, and all that they take is told, not what they take more. `because`
+says of one that takes much what takes it, for its card.
 """
 
 import json
@@ -229,6 +230,9 @@ def figures(least: Mapping[str, float], policies: Sequence[Measured]) -> dict[st
     return {
         "without": round(least[PLAIN], 1),
         "microseconds": {one.name: round(each, 1) for one, each in more.items() if not one.is_remembered},
+        "because": {
+            one.policy.name: one.told["because"] for one in policies if one.policy and "because" in one.told
+        },
         "remembered": {
             one.policy.name: round(each, 1) for one, each in more.items() if one.policy and one.is_remembered
         },

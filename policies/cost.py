@@ -16,7 +16,7 @@ class Cost:
 
     Of a policy that answers by itself they are all that such an answer takes, and `upstream_asked` what a
     request takes without the policy: the one less the other would be no cost. `remembered` is the figure of
-    one that may remember what it asked at each request.
+    one that may remember what it asked at each request. `because` is why it takes much; "" says nothing.
     """
 
     microseconds: float
@@ -24,15 +24,15 @@ class Cost:
     machine: str
     upstream_asked: float | None = None
     remembered: float | None = None
+    because: str = ""
 
     @property
     def words(self) -> str:
         """For a card."""
         if self.upstream_asked is not None:
             return f"{self._figure} a hit, in all"
-        return f"{self._figure} a request" + (
-            f", {_figure(self.remembered)} remembered" if self.remembered else ""
-        )
+        remembered = f", {_figure(self.remembered)} remembered" if self.remembered else ""
+        return f"{self._figure} a request{remembered}{self._reason}"
 
     @property
     def told(self) -> str:
@@ -41,9 +41,13 @@ class Cost:
             more = (
                 f", and {_figure(self.remembered)} where its answer is remembered" if self.remembered else ""
             )
-            return f"{self._figure} of CPU a request{more}"
+            return f"{self._figure} of CPU a request{more}{self._reason}"
         asked = f"a request without the policy, which asks the upstream, takes {self.upstream_asked:g} µs"
         return f"{self._figure} of CPU a hit, in all; {asked}"
+
+    @property
+    def _reason(self) -> str:
+        return f": {self.because}" if self.because else ""
 
     @property
     def _figure(self) -> str:
@@ -65,9 +69,9 @@ def read(file: Path) -> dict[str, Cost]:
         return {}
     told = json.loads(file.read_text())
     place = told["at"], told["machine"]
-    remembered = told.get("remembered", {})
+    remembered, because = told.get("remembered", {}), told.get("because", {})
     more = {
-        name: Cost(each, *place, remembered=remembered.get(name))
+        name: Cost(each, *place, remembered=remembered.get(name), because=because.get(name, ""))
         for name, each in told["microseconds"].items()
     }
     return more | {name: Cost(each, *place, told["without"]) for name, each in told["hits"].items()}

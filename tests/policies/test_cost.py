@@ -27,7 +27,7 @@ def test_what_is_measured_is_a_sound_configuration(file: Path) -> None:
         config.model_validate(given)
 
     known = {"given", "headers", "body", "contracts", "answers", "hits", "signed_with", "remembered"}
-    assert told.keys() <= known
+    assert told.keys() <= known | {"because"}
     for contract in told.get("contracts", ()):
         ContractSpec.model_validate({"apiId": "orders", **contract})
 
@@ -74,6 +74,19 @@ def test_what_is_remembered_is_told_beside_what_is_asked(tmp_path: Path) -> None
 
     assert found.words == "21.5 µs a request, 8.4 µs remembered"
     assert found.told == "21.5 µs of CPU a request, and 8.4 µs where its answer is remembered"
+
+
+def test_why_one_takes_much_is_told_with_its_figure(tmp_path: Path) -> None:
+    file = tmp_path / "costs.json"
+    told = {"because": "each request is sent twice"}
+    mirroring = Measured("traffic-mirroring", find("traffic-mirroring"), told)
+    kept = figures({PLAIN: 29.0, "traffic-mirroring": 45.5}, [mirroring])
+    file.write_text(json.dumps({"at": "2026-11-28", "machine": "2 cores", **kept}))
+
+    found = cost.read(file)["traffic-mirroring"]
+
+    assert found.words == "16.5 µs a request: each request is sent twice"
+    assert found.told == "16.5 µs of CPU a request: each request is sent twice"
 
 
 def test_the_costs_that_are_kept_tell_hits_as_hits() -> None:
