@@ -39,6 +39,8 @@ class BulkChange(models.Model):
     KEEP_ASKED = timedelta(days=1)
     KEEP_VALUES = timedelta(days=1)
     KEEP_DONE = timedelta(days=30)
+    COUNTED_AFTER = timedelta(hours=1)
+    """By then no worker is left that was about one of its APIs when it was stopped."""
 
     class Action(models.TextChoices):
         DEPLOY = "deploy", "Deploy"
@@ -74,6 +76,11 @@ class BulkChange(models.Model):
     held_until = models.DateTimeField(null=True, blank=True)
     fault = models.CharField(max_length=500, blank=True)
     is_repeatable = models.BooleanField(default=True, help_text="Whether its values are still kept.")
+    counted = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="How many APIs came to what, once nothing changes any more.",
+    )
 
     objects = BulkChangeQuerySet.as_manager()
 

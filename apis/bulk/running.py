@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import InterfaceError, OperationalError, transaction
@@ -137,19 +138,28 @@ def tend() -> None:
     over = BulkChange.objects.filter(is_repeatable=True, ended_at__lt=long_ago)
     promoting.forget(over)
     over.update(values={}, is_repeatable=False)
+    _count_over()
     for one in (choosing.superfluous(), BulkChange.objects.forgotten().values_list("pk", flat=True)):
         choosing.forget(one)
 
 
-def totals(changes: Sequence[BulkChange]) -> dict[object, dict[str, int]]:
-    """By change, how many of its APIs are in each state, and in all; one query."""
-    found: dict[object, dict[str, int]] = {}
-    items = BulkItem.objects.filter(change__in=changes).order_by()
+def totals(changes: Sequence[BulkChange]) -> dict[UUID, dict[str, int]]:
+    """By change, how many of its APIs are in each state, and in all; one query, of those not `counted`."""
+    found = {one.pk: dict.fromkeys(("total", *Item.values), 0) for one in changes}
+    found |= {one.pk: one.counted for one in changes if one.counted}
+    items = BulkItem.objects.filter(change__in=[one.pk for one in changes if not one.counted]).order_by()
     for change, state, count in items.values_list("change", "state").annotate(Count("pk")):
-        known = found.setdefault(change, dict.fromkeys(("total", *Item.values), 0))
-        known[state] = count
-        known["total"] += count
+        found[change][state] = count
+        found[change]["total"] += count
     return found
+
+
+def _count_over() -> None:
+    """Thousands of rows each, which a list of changes counted at each look."""
+    long_ago = timezone.now() - BulkChange.COUNTED_AFTER
+    over = list(BulkChange.objects.filter(counted__isnull=True, ended_at__lt=long_ago)[:BATCH])
+    for pk, counted in totals(over).items():
+        BulkChange.objects.filter(pk=pk).update(counted=counted)
 
 
 def _apis(change: BulkChange) -> Any:

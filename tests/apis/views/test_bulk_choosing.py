@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apis.bulk import choosing, running
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
@@ -126,3 +127,20 @@ def test_more_than_can_be_changed_at_once_is_refused(place: Place, monkeypatch: 
     )
 
     assert "At most 1 APIs can be changed at once" in text(answer)
+
+
+def test_what_is_over_for_good_is_counted_once(place: Place) -> None:
+    change = choose(place, "tag", make_saved_api(place, tags=["eu"]), make_saved_api(place, "Payments"))
+    begin(place, change, tags="eu")
+    running.work(str(change.pk))
+    running.tend()
+    assert "1 done, 1 with nothing to do" in text(place.client.get("/apis/bulk"))
+    change.refresh_from_db()
+    assert change.counted is None
+
+    BulkChange.objects.update(ended_at=timezone.now() - 2 * BulkChange.COUNTED_AFTER)
+    running.tend()
+
+    with CaptureQueriesContext(connection) as caught:
+        assert "1 done, 1 with nothing to do" in text(place.client.get("/apis/bulk"))
+    assert not [one for one in caught if "bulk_bulkitem" in one["sql"]]
