@@ -48,6 +48,16 @@ def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "warned"), [("#[attributes.requestPath]", ["keepSetCookie"]), ("#[authentication.clientId]", [])]
+)
+def test_a_cache_that_gives_cookies_to_all_is_told(key: str, warned: list[str]) -> None:
+    cache = find("http-caching")
+    config = cache.config.model_validate({"keepSetCookie": True, "httpCachingKey": key})
+
+    assert [one.field for one in advice(cache, config)] == warned
+
+
+@pytest.mark.parametrize(
     ("policy", "config", "field", "written"),
     [
         ("http-caching", {"httpCachingKey": "/orders"}, "httpCachingKey", "#[attributes.requestPath]"),
