@@ -60,14 +60,18 @@ def chosen(members: Sequence[pytest.Item], count: int) -> list[pytest.Item]:
     """So many of a family, far from each other, and each with parameters that no other has, where it can."""
     if count >= len(members):
         return list(members)
-    left, taken, seen = list(members), [], set[tuple[str, int]]()
+    left, taken, seen = dict(enumerate(members)), [], set[tuple[str, int]]()
     for place in range(count):
         middle = (place + 0.5) * len(members) / count
-        best = max(left, key=lambda one: (len(_values(one) - seen), -abs(members.index(one) - middle)))
-        left.remove(best)
-        taken.append(best)
-        seen |= _values(best)
+        best = max(left, key=lambda at: (len(_values(left[at]) - seen), -abs(at - middle)))
+        taken.append(left.pop(best))
+        seen |= _values(taken[-1])
     return taken
+
+
+def _without_long(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """None of those that are `long` anyway counts as one of the day's."""
+    return [item for item in items if not item.get_closest_marker("long")]
 
 
 def _values(item: pytest.Item) -> set[tuple[str, int]]:
@@ -77,7 +81,7 @@ def _values(item: pytest.Item) -> set[tuple[str, int]]:
 
 def left_out(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
     """What the table leaves to the night."""
-    for (file, name), members in families(items).items():
+    for (file, name), members in families(_without_long(items)).items():
         count = min(kept_by_day(file, name), len(members))
         yield from set(members) - set(chosen(members, int(count)))
 
