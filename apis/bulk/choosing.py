@@ -50,10 +50,14 @@ def superfluous() -> QuerySet[BulkChange, UUID]:
 
 
 def forget(changes: QuerySet[BulkChange, UUID]) -> None:
-    """Each has thousands of APIs, which Django's own way of deleting would bring here."""
-    if not (keys := list(changes)):
+    """Each has thousands of APIs, which Django's own way of deleting would bring here. One that was begun
+    meanwhile stays.
+    """
+    if not (found := list(changes)):
         return
     with transaction.atomic(), connection.cursor() as cursor:
+        locked = BulkChange.objects.select_for_update().filter(pk__in=found)
+        keys = [one.pk for one in locked.only("state") if not one.is_going]
         Plan.objects.filter(item__change__in=keys).delete()
         cursor.execute("DELETE FROM bulk_bulkitem WHERE change_id = ANY(%s)", [keys])
         BulkChange.objects.filter(pk__in=keys).delete()

@@ -83,6 +83,8 @@ def test_what_one_chose_before_and_never_began_goes(place: Place, monkeypatch: p
     running.tend()
     assert set(BulkChange.objects.values_list("pk", flat=True)) == {theirs.pk, begun.pk, third.pk}
     assert BulkItem.objects.count() == 3 and not first.items.exists()
+    choosing.forget(BulkChange.objects.values_list("pk", flat=True))
+    assert BulkChange.objects.get() == begun
 
 
 def test_apis_of_others_cannot_be_chosen(place: Place) -> None:
