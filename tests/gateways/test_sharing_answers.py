@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -14,8 +15,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from policies.catalog.http_caching import arrivals
-from policies.catalog.http_caching.answers import MOST_REMEMBERED, SCRIPT, History, QueueAnswer
+from policies.catalog.http_caching import arrivals, store
+from policies.catalog.http_caching.answers import MOST_REMEMBERED, SCRIPT, Answers, History, QueueAnswer
 from policies.catalog.http_caching.arrivals import Arrivals
 from policies.catalog.http_caching.sealing import Answer, AnswerSeal, Unsealed
 from tests.faults.local_process import LocalProcess
@@ -235,6 +236,37 @@ def test_a_storage_that_comes_back_has_answers_again(both: list[Gateway], server
         add(client, sealed)
     shared(other, one, "/shared/3")
     assert not is_known(one, "/shared/1") and not is_known(other, "/shared/1")
+
+
+@pytest.mark.parametrize(
+    ("sealed", "sender", "left", "known", "is_taken"),
+    [
+        (1, 0, 9_000, 5, True),
+        (1, -30_000, 9_000, 5, True),
+        (1, 30_000, 9_000, 5, True),
+        (1, -120_000, 9_000, 5, False),
+        (1, 0, 500, 5, False),
+        (-10_000, 0, 90_000, 5, False),
+        (1, 0, 9_000, 4, False),
+    ],
+)
+def test_times_are_the_storages_and_no_clock_makes_an_answer_last(
+    tmp_path: Path, server: Server, sealed: int, sender: int, left: int, known: int, is_taken: bool
+) -> None:
+    """Milliseconds by which the clock of the storage, or of the sender, is ahead when it is sealed."""
+    store.prepare(tmp_path)
+    name, record = b"s" * 16, b"r" * 32
+    receiver = Answers(tmp_path, KEY)
+    with storage(server) as client:
+        receiver.exchange(client, name, 0, {})
+        receiver.forgotten([record], 5)
+        seconds, micro = client.time()
+        times = seconds * 1000 + micro / 1000 + sealed, time.time() * 1000 + sender, left, 0
+        told = Answer(record, name, known, *times, 200, 0, 0, 0, b"key", b"", b"", b"body")
+        add(client, AnswerSeal(KEY).close(told))
+        receiver.exchange(client, name, 1, {})
+
+    assert len(numbers(tmp_path)) == is_taken
 
 
 def test_an_agent_that_is_killed(tmp_path: Path, server: Server, upstream: Origin) -> None:

@@ -122,10 +122,12 @@ class Answers:
         words: list[Any] = [self._storage, self._seal.mark, self._read, MOST_TAKEN_BYTES]
         for one in offers:
             words += [int(one.known), one.record, self._seal.close(one)]
+        self._unshared += len(offers)
         told = QueueAnswer.of(storage.eval(SCRIPT, 4, *FORGOTTEN, self._queue, self.queued, *words))
         self._clock, self._read = told.now_ms - _monotonic_ms(), told.read
         self._shared += told.kept
-        self._unshared += len(offers) - told.kept
+        self._unshared -= told.kept
+        self._late += told.gone
         for sealed in told.taken:
             self._take(sealed, told.now_ms)
         if self._since is None:

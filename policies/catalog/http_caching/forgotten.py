@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.catalog.http_caching import shared, store
-from policies.catalog.http_caching.answers import Answers
+from policies.catalog.http_caching.answers import FORGOTTEN, Answers
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header
 from policies.traits import Storage
 
@@ -21,7 +21,6 @@ SCRIPT = Path(__file__).with_name("forgotten.lua").read_text()
 MOST_TOLD = 1024
 """At once."""
 HOUR_SECONDS = 3600
-_KEYS = ("gatewright:forgotten", "gatewright:forgotten:about")
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +121,7 @@ class Forgotten:
         is_due = bool(records) or now - self._kept > HOUR_SECONDS
         name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
         words: list[bytes | int] = [name, header.storage, known, RECORDS, int(is_due), *records]
-        keys = [*_KEYS, self._answers.queued] if self._answers else _KEYS
+        keys = [*FORGOTTEN, self._answers.queued] if self._answers else FORGOTTEN
         heard = StorageAnswer.read(storage.eval(SCRIPT, len(keys), *keys, *words))
         self._kept = now if is_due else self._kept
         return heard
