@@ -1,10 +1,9 @@
 """How often conditions of policies held, and how often those that observe would have refused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from analytics import ranges, sources
 from analytics.grains import CONDITIONS, COUNTS, MINUTE
@@ -16,7 +15,6 @@ from apis.traffic import Held, Observed, Ruling
 from console.models import Environment
 
 MOST_POLICIES = 20
-P = TypeVar("P", bound=Ruling)
 _OBSERVING = """would_refuse > 0 AND automated_id IS NULL AND api_id IN (
     SELECT observing.api_id FROM apis_policybinding AS observing
     JOIN apis_apiinstance AS api ON api.id = observing.api_id
@@ -28,9 +26,9 @@ _AUTOMATED = """would_refuse > 0 AND automated_id IN (
 _OF_AUTOMATED = "would_refuse > 0 AND automated_id = ANY(%(automated)s)"
 
 
-def held(policies: Iterable[Ruling], api: int) -> dict[Ruling, Held]:
-    """For how many of the API's requests the conditions of each of these policies held, its own or automated
-    ones: in the last day, or since the policy was changed, where that is later. Two statements.
+def held(policies: Iterable[PolicyBinding], api: int) -> dict[Ruling, Held]:
+    """For how many of the API's requests the conditions of each of these policies of it held: in the last
+    day, or since the policy was changed, where that is later. Two statements.
     """
     over = _last_day()
     since = _since(policies, over)
@@ -61,15 +59,14 @@ def observed(policies: Iterable[Ruling], api: int) -> dict[Ruling, Observed]:
     return {one: Observed(counts[one], start if start > over.start else None) for one, start in since.items()}
 
 
-def observed_by_automated(policies: Iterable[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
+def observed_by_automated(policies: Collection[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
     """The same of automated policies, of all APIs that they cover. Two statements at most: one for those that
     were changed in the last day, which needs finer rows, and one for the others.
     """
     over = _last_day()
-    since = _since(policies, over)
-    changed = {one.pk: start for one, start in since.items() if start > over.start}
+    changed = {one.pk: start for one, start in _since(policies, over).items() if start > over.start}
     counts: dict[int, int] = defaultdict(int)
-    if unchanged := [one.pk for one in since if one.pk not in changed]:
+    if unchanged := [one.pk for one in policies if one.pk not in changed]:
         rows = sources.whole(CONDITIONS, over, _OF_AUTOMATED)
         sql = f"SELECT automated_id, sum(would_refuse) FROM {rows} GROUP BY 1"
         counts |= {pk: int(count) for pk, count in ask(sql, [], over, automated=unchanged)}
@@ -80,12 +77,12 @@ def observed_by_automated(policies: Iterable[AutomatedPolicy]) -> dict[Automated
         for pk, time, count in ask(sql, [], lately, automated=list(changed)):
             if time >= changed[pk]:
                 counts[pk] += int(count)
-    return {one: Observed(counts[one.pk], changed.get(one.pk)) for one in since}
+    return {one: Observed(counts[one.pk], changed.get(one.pk)) for one in policies}
 
 
 def would_refuse(whose: Iterable[int] | Environment, over: Range) -> list[tuple[str, int]]:
     """(policy, how many requests it would have refused), the most first, of the APIs' own policies and of
-    automated ones: of an environment, of those APIs where one observes today. One statement.
+    automated ones: of an environment, of the own ones of APIs where one observes today. One statement.
     """
     mine = (_OBSERVING, _AUTOMATED) if isinstance(whose, Environment) else (sources.OF_APIS,)
     rows = " UNION ALL ".join(f"SELECT * FROM {sources.whole(CONDITIONS, over, one)}" for one in mine)
@@ -103,7 +100,7 @@ def _last_day() -> Range:
     return replace(ranges.last(timedelta(days=1)), grain=MINUTE)
 
 
-def _since(policies: Iterable[P], over: Range) -> dict[P, datetime]:
+def _since(policies: Iterable[Ruling], over: Range) -> dict[Ruling, datetime]:
     """From when on each policy's requests are counted."""
     return {one: max(MINUTE.floor(one.updated_at), over.start) for one in policies}
 

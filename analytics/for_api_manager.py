@@ -9,6 +9,7 @@ from analytics import calls, conditions, queries
 from analytics.models import Sample
 from apis.automated.models import AutomatedPolicy
 from apis.failing import Failing
+from apis.models import PolicyBinding
 from apis.traffic import ApplicationCalls, Held, Measure, Observed, PathTraffic, Recent, Ruling, Traffic
 from console.models import Environment
 
@@ -57,7 +58,7 @@ def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
     return queries.recorded_paths(api, limit)
 
 
-def held(policies: Iterable[Ruling], api: int) -> dict[Ruling, Held]:
+def held(policies: Iterable[PolicyBinding], api: int) -> dict[Ruling, Held]:
     return conditions.held(policies, api)
 
 
@@ -65,7 +66,7 @@ def observed(policies: Iterable[Ruling], api: int) -> dict[Ruling, Observed]:
     return conditions.observed(policies, api)
 
 
-def observed_by_automated(policies: Iterable[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
+def observed_by_automated(policies: Collection[AutomatedPolicy]) -> dict[AutomatedPolicy, Observed]:
     return conditions.observed_by_automated(policies)
 
 

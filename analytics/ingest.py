@@ -130,11 +130,15 @@ def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
 
 
 def _conditions(gateway: Gateway, counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
-    """Those of policies that the APIs still have, and of automated ones of their environment; of what was
-    observed, how many would have been refused.
+    """Those of policies that the APIs still have; of what was observed, by automated policies of their
+    environment too, how many would have been refused.
     """
     rows = [
-        (resource_names.binding_of(row.binding), resource_names.automated_of(row.binding), row)
+        (
+            resource_names.binding_of(row.binding),
+            resource_names.automated_of(row.binding) if isinstance(row, ObservedCount) else None,
+            row,
+        )
         for row in counts
     ]
     own = {pk for pk, _, _ in rows if pk}

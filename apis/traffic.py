@@ -121,12 +121,12 @@ class TrafficSource(Protocol):
 
     def recorded_paths(self, api: int, limit: int, /) -> Sequence[tuple[str, str]]: ...
 
-    def held(self, policies: Iterable[Ruling], api: int, /) -> Mapping[Ruling, Held]: ...
+    def held(self, policies: Iterable[PolicyBinding], api: int, /) -> Mapping[Ruling, Held]: ...
 
     def observed(self, policies: Iterable[Ruling], api: int, /) -> Mapping[Ruling, Observed]: ...
 
     def observed_by_automated(
-        self, policies: Iterable[AutomatedPolicy], /
+        self, policies: Collection[AutomatedPolicy], /
     ) -> Mapping[AutomatedPolicy, Observed]: ...
 
     def by_application(
@@ -196,7 +196,7 @@ def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
     return [one for source in _sources for one in source.recorded_paths(api, limit)]
 
 
-def held(policies: Iterable[Ruling], api: int) -> dict[Ruling, Held]:
+def held(policies: Iterable[PolicyBinding], api: int) -> dict[Ruling, Held]:
     """How often the conditions of these policies held, for requests of the API."""
     known = list(policies)
     return {one: found for source in _sources for one, found in source.held(known, api).items()}
