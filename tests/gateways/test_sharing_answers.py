@@ -4,7 +4,7 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -22,7 +22,7 @@ from policies.catalog.http_caching.sealing import Answer, AnswerSeal, Unsealed
 from tests.faults.local_process import LocalProcess
 from tests.gateways.shared_storage import Server
 from tests.gateways.test_sharing import replicas
-from tests.gateways.test_sharing_caches import API, HOST, get, header, send
+from tests.gateways.test_sharing_caches import API, HOST, get, send, take_part
 from tests.traffic.gateway import Gateway
 from tests.traffic.origin import Given, Origin, origin
 from tests.waiting import wait_until
@@ -45,6 +45,8 @@ spec:
   config: {distributed: true, ttl: 3600}
 """
 LARGE = 1_048_576
+SOON_SECONDS = 2.0
+"""A number of questions would be less than that on a fast machine."""
 NUMBERS = count()
 """No path is asked for twice by chance."""
 
@@ -60,12 +62,7 @@ def both(tmp_path: Path, server: Server, upstream: Origin) -> Iterator[list[Gate
     """Two replicas that hear of each other's answers."""
     storage = replace(server.storage, sealing_key=KEY)
     with replicas(API.replace("ORIGIN", upstream.url) + PRIVATE, tmp_path, storage) as gateways:
-        for gateway in gateways:
-            for path in ("/shared/0", "/disk/0"):
-                get(gateway, path)
-        wait_until(
-            lambda: all(header(one, persists).storage.strip(b"\0") for one in gateways for persists in (0, 1))
-        )
+        take_part(gateways)
         meet(gateways)
         yield gateways
 
@@ -79,7 +76,15 @@ def meet(gateways: list[Gateway]) -> None:
 def reaches(one: Gateway, other: Gateway, path: str) -> bool:
     """Whether what `one` asks for now is soon known to `other`."""
     get(one, path)
-    return any(is_known(other, path) for _ in range(50))
+    return soon(lambda: is_known(other, path))
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true within the time that an answer takes to another replica."""
+    ends = time.monotonic() + SOON_SECONDS
+    while not (is_true := condition()) and time.monotonic() < ends:
+        time.sleep(0.01)
+    return is_true
 
 
 def is_known(gateway: Gateway, path: str, **headers: str) -> bool:
@@ -303,7 +308,7 @@ def process(ended: ExitStack, folder: Path, upstream: Origin, settings: dict[str
 
 def reaches_process(one: LocalProcess, other: LocalProcess, path: str) -> bool:
     ask(one, path)
-    return any(is_at(other, path) for _ in range(30))
+    return soon(lambda: is_at(other, path))
 
 
 def ask(one: LocalProcess, path: str) -> None:

@@ -54,13 +54,18 @@ def upstream() -> Iterator[Origin]:
 def both(tmp_path: Path, server: Server, upstream: Origin) -> Iterator[list[Gateway]]:
     """Two replicas that know each other's storage."""
     with replicas(API.replace("ORIGIN", upstream.url), tmp_path, server.storage) as gateways:
-        for gateway in gateways:
-            for path in ("/shared/0", "/disk/0"):
-                get(gateway, path)
-        wait_until(
-            lambda: all(header(one, persists).storage.strip(b"\0") for one in gateways for persists in (0, 1))
-        )
+        take_part(gateways)
         yield gateways
+
+
+def take_part(gateways: list[Gateway]) -> None:
+    """Each does from its first request on; it knows the storage then."""
+    for gateway in gateways:
+        for path in ("/shared/0", "/disk/0"):
+            get(gateway, path)
+    wait_until(
+        lambda: all(header(one, persists).storage.strip(b"\0") for one in gateways for persists in (0, 1))
+    )
 
 
 def get(gateway: Gateway, path: str, **headers: str) -> bool:
