@@ -9,16 +9,12 @@ from statistics import median
 import httpx
 
 from bench import report
-from bench.contracts import VERSION
-from bench.processes import free_port
-from gateways.agent.apply import Applier
-from gateways.agent.envoy.process import Envoy
-from gateways.agent.settings import Proxying
-from gateways.protocol.resources import Snapshot, digest
+from bench.replicas import replica
 from gateways.protocol.shared_storage import SharedStorage
 from tests.traffic.origin import Given, Origin, origin
 
 ASKED, PATHS, IDLE_SECONDS, PAUSE_SECONDS = 200, 200, 5.0, 0.01
+CONFIG = {"distributed": True, "ttl": 3600}
 HEADERS = {"host": "shop.example.com"}
 LONGEST_SECONDS = 10.0
 
@@ -33,7 +29,11 @@ def _of(folder: Path, storage: SharedStorage, many: int, *, quick: bool) -> list
     with ExitStack() as started, httpx.Client(trust_env=False, headers=HEADERS) as client:
         upstream = started.enter_context(origin())
         upstream.answer = lambda _: Given(b"x" * 4096)
-        urls = [_replica(started, folder / str(at), storage, upstream) for at in range(many)]
+        places = [folder / str(at) for at in range(many)]
+        urls = [
+            replica(started, one, storage, upstream.url, policy="http-caching", config=CONFIG).url
+            for one in places
+        ]
         for url in urls:
             client.get(f"{url}/first")
         _soon(client, urls, "met")
@@ -78,28 +78,3 @@ def _saved(client: httpx.Client, urls: list[str], upstream: Origin, paths: int) 
         client.get(one).raise_for_status()
         time.sleep(PAUSE_SECONDS)
     return f"{sum(upstream.asked.values()) - before} of {len(asked)}"
-
-
-def _replica(started: ExitStack, folder: Path, storage: SharedStorage, upstream: Origin) -> str:
-    envoy, port = Envoy(folder / "state", f"bench-{folder.name}", drain_seconds=1), free_port()
-    envoy.start()
-    applier = Applier(envoy, Proxying(shared_storage=storage))
-    for end in (applier.documents.close, applier.sharing.close, envoy.stop, envoy.hurry):
-        started.callback(end)
-    config = {"distributed": True, "ttl": 3600}
-    found = {
-        "apiVersion": VERSION,
-        "kind": "ApiInstance",
-        "metadata": {"name": "shared"},
-        "spec": {
-            "address": f"http://127.0.0.1:{port}/",
-            "services": {"upstream": {"address": upstream.url}},
-            "policies": [{"policyRef": {"name": "http-caching"}, "config": config}],
-        },
-    }
-    told = {"gateway": "bench", "generation": 1, "digest": "", "resources": [found]}
-    resources = Snapshot.model_validate(told).resources
-    ack = applier.apply(resources, 1, digest(resources))
-    if not ack.applied:
-        raise AssertionError(ack.reason)
-    return f"http://127.0.0.1:{port}"

