@@ -89,13 +89,15 @@ class ProxyResult:
     costs: list[float] = field(default_factory=list)
 
     def add(self, one: Contender, seconds: float, cores: frozenset[int]) -> None:
-        """A round: all connections, then one alone."""
+        """A turn, with all connections."""
         used = family_cpu_seconds(one.place.pid)
         whole = one.load(seconds, CONNECTIONS, cores)
         used = family_cpu_seconds(one.place.pid) - used
         self.loads.append(whole)
         self.costs.append(1e6 * used / max(1, whole.requests))
-        self.alone.append(one.load(max(1, seconds / 4), 1, cores))
+
+    def add_alone(self, one: Contender, seconds: float, cores: frozenset[int]) -> None:
+        self.alone.append(one.load(seconds, 1, cores))
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
@@ -110,8 +112,9 @@ def taken(
     rounds: int,
     seconds: float,
     of_round: Callable[[Path, Cores], AbstractContextManager[list[Contender]]],
+    turns: int = 1,
 ) -> dict[str, ProxyResult]:
-    """What each did in all rounds, by its name. They take turns."""
+    """What each did, by its name: so many turns a round with all connections, and one with one."""
     cores = Cores.of_this_machine()
     found: dict[str, ProxyResult] = {}
     for number in range(rounds):
@@ -121,10 +124,13 @@ def taken(
                 _check(one)
                 one.load(1, CONNECTIONS, cores.rest)
                 found.setdefault(one.name, ProxyResult())
-            # Every other round backwards, so that nobody always follows the same neighbour.
-            for one in contenders if number % 2 == 0 else reversed(contenders):
-                report.progress(f"round {number + 1} of {rounds}: {one.name}")
-                found[one.name].add(one, seconds, cores.rest)
+            for turn in range(turns):
+                report.progress(f"round {number + 1} of {rounds}, turn {turn + 1} of {turns}")
+                # Every other turn backwards, so that nobody always follows the same neighbour.
+                for one in contenders if (number + turn) % 2 == 0 else reversed(contenders):
+                    found[one.name].add(one, seconds, cores.rest)
+            for one in contenders:
+                found[one.name].add_alone(one, max(1, seconds / 4), cores.rest)
     return found
 
 

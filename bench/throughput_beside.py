@@ -1,8 +1,9 @@
 """Throughput of two checkouts in the same rounds, each beside an Envoy that does what its gateway does.
 
 What a release has gained by features costs the Envoy beside it as much as the gateway. So the ratio tells
-what the gateway itself takes, and its change what a release has made of that. Ratios are taken within a
-round, whose proxies ran side by side.
+what the gateway itself takes, and its change what a release has made of that. A shared machine changes its
+speed by a half from one minute to the next: so all proxies of a round run, each has many turns of a second,
+and changes are taken within a turn of all.
 """
 
 import json
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from bench import bare_envoy, load, report, rivals
@@ -36,20 +37,19 @@ with bare_envoy.envoy(Path(sys.argv[1]), int(sys.argv[2]), Cores.of_this_machine
 
 
 def measure(folder: Path, *, quick: bool, rounds: int, beside: Path) -> None:
-    seconds = 2 if quick else 6
-    found = taken(folder, rounds, seconds, partial(_contenders, project=beside))
+    turns = 2 if quick else 10
+    found = taken(folder, rounds, 1, partial(_contenders, project=beside), turns)
     title = (
         "Throughput of two checkouts, each beside its Envoy:"
-        f" one proxy thread, {CONNECTIONS} connections, medians of {rounds} rounds"
+        f" one proxy thread, {CONNECTIONS} connections, medians of {rounds * turns} turns of a second"
     )
-    report.tell("throughput-beside", title, rows(found), quick=quick, rounds=rounds, seconds=seconds)
+    report.tell("throughput-beside", title, rows(found), quick=quick, rounds=rounds, turns=turns)
 
 
 def rows(found: Mapping[str, ProxyResult]) -> list[dict[str, Any]]:
     """`change` is this checkout's ratio beside the other's, in per cent: less is worse."""
     made = []
     for name, one in found.items():
-        envoy, other = found[ENVOYS[not name.endswith(_BESIDE)]], found.get(name + _BESIDE)
         row = {
             "proxy": name,
             "requests/s": round(load.middle(one.loads).requests_per_second),
@@ -58,27 +58,33 @@ def rows(found: Mapping[str, ProxyResult]) -> list[dict[str, Any]]:
             "CPU µs/request": median(one.costs),
         }
         if name.startswith("Gatewright"):
-            row |= {"of its Envoy": _ratio(one, envoy), "by CPU": _ratio_of_costs(one, envoy)}
-        if other:
-            theirs = found[ENVOYS[0]]
-            row["change, %"] = _percent(_ratio(one, envoy), _ratio(other, theirs))
-            row["change by CPU, %"] = _percent(_ratio_of_costs(one, envoy), _ratio_of_costs(other, theirs))
+            envoy = found[ENVOYS[not name.endswith(_BESIDE)]]
+            speeds, costs = _ratios(_speeds(one), _speeds(envoy)), _ratios(envoy.costs, one.costs)
+            row |= {"of its Envoy": median(speeds), "by CPU": median(costs)}
+            if other := found.get(name + _BESIDE):
+                theirs = found[ENVOYS[0]]
+                row |= _changed("change", speeds, _ratios(_speeds(other), _speeds(theirs)))
+                row |= _changed("change by CPU", costs, _ratios(theirs.costs, other.costs))
         errors = sum(run.errors for run in (*one.loads, *one.alone))
         made.append({**row, "errors": errors, "spread": spread(one.loads)})
     return made
 
 
-def _ratio(one: ProxyResult, envoy: ProxyResult) -> float:
-    pairs = zip(one.loads, envoy.loads, strict=True)
-    return median(mine.requests_per_second / its.requests_per_second for mine, its in pairs)
+def _speeds(one: ProxyResult) -> list[float]:
+    return [run.requests_per_second for run in one.loads]
 
 
-def _ratio_of_costs(one: ProxyResult, envoy: ProxyResult) -> float:
-    return median(its / mine for mine, its in zip(one.costs, envoy.costs, strict=True))
+def _ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
+    """Of each turn."""
+    return [this / that for this, that in zip(these, those, strict=True)]
 
 
-def _percent(now: float, then: float) -> float:
-    return 100 * (now / then - 1)
+def _changed(name: str, now: Sequence[float], then: Sequence[float]) -> dict[str, float]:
+    """The middle of what changed within each turn, and within what the true middle lies in 95 of 100 runs."""
+    changes = sorted(100 * (ratio - 1) for ratio in _ratios(now, then))
+    low, _, high = quantiles(changes, n=4)
+    # The bound of a notch in a box plot: McGill, Tukey, Larsen, "Variations of Box Plots" (1978).
+    return {f"{name}, %": median(changes), f"{name}, ±": 1.57 * (high - low) / len(changes) ** 0.5}
 
 
 @contextmanager
