@@ -17,11 +17,13 @@ from apis.rules.problem import Problem, refuse
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.permission import may_manage
+from apis.secret_groups.sending import read_hosts
 from apis.secret_groups.shared import FIELDS
 from console.models import Environment, User
 
 NEEDED = "Write the value for {}, or choose a shared secret that is there."
 NOT_YOURS = "{} has no shared secret {}, and to make it you need the permission Manage secrets there."
+HOSTS_STAY = "Secret group {} is in {} already: its hosts stay, and those that were chosen were not taken."
 STAYS = "Shared secret {} is in {} already: its values stay, and those of the file were not taken."
 
 
@@ -57,6 +59,10 @@ def put(actor: User, wanted: WantedApi) -> Iterator[str]:
     parts = wanted.whole.shared_secrets if "policies" in wanted.parts else ()
     known = there(wanted.environment, parts)
     refuse(_missing(actor, wanted, known))
+    if parts and wanted.sent_to:
+        for group in wanted.environment.secret_groups.filter(name__in=wanted.sent_to).order_by("name"):
+            if group.sent_to != read_hosts(wanted.sent_to[group.name]):
+                yield HOSTS_STAY.format(group.name, wanted.environment)
     for one in parts:
         if one.reference not in known:
             _make(actor, wanted, one)

@@ -35,6 +35,7 @@ KEPT = (
 ORIGINS = ("routing", "description", "tags", "assetVersion", "deprecated")
 NOT_BESIDE_UPDATE = "What is there keeps its own; change it by PATCH of the API."
 SAME_HERE = "In its own environment a copy mentions the shared secrets that the origin does; leave it out."
+NO_NEW_GROUP = "In its own environment a copy makes no secret group; leave it out."
 NOT_BESIDE = "A copy has its origin's; leave it out, and change it when the copy is there."
 
 
@@ -61,6 +62,8 @@ def _copied(
     told = body["promote"]
     if told.get("sharedSecrets") or any("/" in name for name in told.get("secrets") or ()):
         raise ValidationError({"promote.sharedSecrets": [SAME_HERE]})
+    if told.get("sentTo"):
+        raise ValidationError({"promote.sentTo": [NO_NEW_GROUP]})
     copy = replace(_wanted(environment, origin, body), with_tiers=False)
     made = copies.copy_api(actor, origin, copy, deploy=_deploys(body))
     parts = frozenset(name for name in ("tiers", "alerts") if _all(told.get(name)))
@@ -103,6 +106,7 @@ def _updated(
         parts=usual.parts - left_parts(told),
         label=body.get("instanceLabel") or usual.label,
     )
+    wanted = replace(wanted, sent_to=names.sent_to_of(origin, told, wanted))
     with names.told_by_ids(origin):
         made = promoting.promote(actor, origin, wanted, deploy=_deploys(body))
     return made.api, _said(made.notes)
@@ -183,6 +187,7 @@ def _chosen(
         keeps_secrets=permission.may_take_along(actor, origin.environment) if keeps is None else keeps,
         **_named(body),
     )
+    it = replace(it, sent_to=names.sent_to_of(origin, told, it))
     if endpoint.get("proxyUri"):
         it = replace(it, **bodies.listener(endpoint["proxyUri"]))
     if inbound := _inbound(environment, body):

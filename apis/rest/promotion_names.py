@@ -11,10 +11,13 @@ from django.core.exceptions import ValidationError
 
 from apis.models import ApiInstance
 from apis.portable import mentioned
-from apis.portable.rows import policies_of, upstreams_of
+from apis.portable.rows import policies_of, portable_of, upstreams_of
+from apis.portable.shared import new_groups
+from apis.promotions.choices import Choices
 
 NOT_MENTIONED = "No policy of the origin mentions the shared secret {}; leave it out."
 NO_POLICY = "API {} has no policy {}; leave it out."
+NO_GROUP = "No secret group of that name is made; leave it out."
 
 
 def secrets_of(
@@ -45,6 +48,18 @@ def shared_of(usual: Mapping[str, str], told: Mapping[str, Any]) -> dict[str, st
     return {**usual, **given}
 
 
+def sent_to_of(origin: ApiInstance, told: Mapping[str, Any], it: Choices) -> dict[str, list[str]]:
+    """The hosts of secret groups that are made. Raises ValidationError for those that are not."""
+    given: Mapping[str, list[str]] = told.get("sentTo") or {}
+    if not given:
+        return {}
+    whole = mentioned.renamed(portable_of(origin), it.shared) if "policies" in it.parts else None
+    made = new_groups(it.environment, whole) if whole else {}
+    if wrong := sorted(given.keys() - made.keys()):
+        raise ValidationError({f"promote.sentTo.{wrong[0][:120]}": [NO_GROUP]})
+    return dict(given)
+
+
 def by_key(origin: ApiInstance, by_id: Mapping[UUID, str]) -> dict[str, str]:
     """Of upstreams."""
     return {key: by_id[row.pk] for key, row in upstreams_of(origin).items() if row.pk in by_id}
@@ -70,6 +85,8 @@ def _by_id(name: str, kinds: Mapping[str, Mapping[str, str]]) -> str:
     if kind == "secrets" and (mention := mentioned.reference_in(rest)):
         reference, field = mention
         return f"promote.secrets.{reference}.{field}"
+    if kind == "sent_to":
+        return f"promote.sentTo.{rest}"
     for key, pk in kinds.get(kind, {}).items():
         if rest == key or rest.startswith(f"{key}."):
             return f"{kind}.{pk}{rest.removeprefix(key)}"

@@ -30,6 +30,7 @@ from console.rest.serializers import REFUSALS, ErrorAnswer
 
 ONE_PLACE = "All of them come from one environment; promote those of another one by themselves."
 TWICE = "API {} is named twice."
+TWO_WAYS = "Another of these APIs has other hosts for this secret group; a group has them once."
 PROMOTE = BulkChange.Action.PROMOTE
 
 
@@ -106,6 +107,7 @@ def _change(request: Request, environment: Environment, pk: UUID) -> BulkChange:
 @transaction.atomic
 def _planned(user: User, environment: Environment, body: Mapping[str, Any]) -> BulkChange:
     given: dict[int, kept.Kept] = {}
+    hosts: dict[str, list[str]] = {}
     source: Environment | None = None
     for at, told in enumerate(body["apis"]):
         with bodies.client_names(((r"(.+)", rf"apis.{at}.\1"),)):
@@ -116,6 +118,9 @@ def _planned(user: User, environment: Environment, body: Mapping[str, Any]) -> B
                 raise ValidationError({"promote.originApiId": [ONE_PLACE]})
             source = origin.environment
             given[origin.pk] = _given(user, environment, origin, told)
+            for group, one in (told["promote"].get("sentTo") or {}).items():
+                if sorted(hosts.setdefault(group, one)) != sorted(one):
+                    raise ValidationError({f"promote.sentTo.{group}": [TWO_WAYS]})
     assert source is not None
     if not source.permits(user, Permission.VIEW_POLICIES):
         raise access.lacking(Permission.VIEW_POLICIES, source)
@@ -145,6 +150,7 @@ def _given(user: User, environment: Environment, origin: ApiInstance, told: Mapp
         keeps_secrets=bool(promote.get("keepSecrets")),
         gateway=bodies.gateway_of(environment, deployment) if deployment else usual.gateway,
     )
+    it = replace(it, sent_to=promotion_names.sent_to_of(origin, promote, it))
     if endpoint.get("proxyUri"):
         it = replace(it, **bodies.listener(endpoint["proxyUri"]))
     unknown = sorted(usual.unknown - {f"upstreams.{key}.uri" for key in uris})

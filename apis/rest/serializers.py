@@ -253,6 +253,12 @@ class PromoteBody(StrictSerializer):
         help_text='What shared secrets that policies mention are called here: {"payments/db": "live/db"}. '
         "Left out: as the last promotion had it, else as they are called there.",
     )
+    sentTo = s.DictField(
+        child=s.ListField(child=s.CharField(max_length=300), allow_empty=True),
+        required=False,
+        help_text="By secret groups that are made here, where their shared secrets may go; none: anywhere. "
+        "Left out: the servers to which the policies send them.",
+    )
     keepSecrets = s.BooleanField(
         required=False,
         allow_null=True,

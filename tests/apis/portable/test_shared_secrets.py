@@ -1,7 +1,9 @@
 """Shared secrets that policies mention: Secret documents of a file, and what an import makes of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -274,6 +276,60 @@ def test_rest_maps_them_asks_for_them_and_makes_them_as_pages_do(place: Place, a
     here = Rest(place.user, place.environment)
     promote = {"originApiId": api.pk, "sharedSecrets": {"shop/database": "prod/db"}}
     assert here("POST", "AM", {"instanceLabel": "x", "promote": promote}).status_code == 400
+
+
+def test_rest_promotion_chooses_the_hosts_of_a_group_that_is_made(place: Place, api: ApiInstance) -> None:
+    apply_policy(place.user, api, "ldap-authentication", LDAP)
+    environment = elsewhere(place)
+    make_secret_group(environment, name="there", sent_to=["other.example"])
+    rest = Rest(place.user, environment)
+
+    def promoted(label: str, hosts: Mapping[str, list[str]], **told: object) -> Any:
+        values = {"secrets": {told.pop("as_secret", "shop/database"): VALUES}, "sentTo": hosts}
+        promote = {"originApiId": api.pk, **values, **told}
+        return rest("POST", "AM", {"instanceLabel": label, "promote": promote})
+
+    there = {"sharedSecrets": {"shop/database": "there/database"}, "as_secret": "there/database"}
+    wrong = [
+        promoted("a", {"other": []}),
+        promoted("a", {"shop": ["/"]}),
+        promoted("a", {"there": ["ldap.acme.example"]}, **there),
+        promoted("a", {"shop": []}, policies={"allEntities": False}, secrets={}),
+    ]
+    astray = promoted("a", {"shop": ["b.example"]})
+    assert not environment.api_instances.exists() and environment.secret_groups.count() == 1
+    made = promoted("a", {"shop": ["*.acme.example"]})
+    again = promoted("b", {"shop": []}, secrets={})
+    beside = promoted("a", {"shop": []}, secrets={}, counterpartId=made.data["id"])
+    here = Rest(place.user, place.environment)
+    promote = {"originApiId": api.pk, "sentTo": {"shop": []}}
+    copy = here("POST", "AM", {"instanceLabel": "x", "promote": promote})
+
+    fields = [[one["field"] for one in answer.data["errors"]] for answer in wrong]
+    names = ("other", "shop", "there", "shop")
+    assert fields == [[f"promote.sentTo.{name}"] for name in names]
+    assert astray.status_code == 400 and "may be sent to b.example alone" in str(astray.data)
+    assert made.status_code == 201, made.data
+    assert environment.secret_groups.get(name="shop").sent_to == ["*.acme.example"]
+    for answer in (again, beside):
+        assert [one["field"] for one in answer.data["errors"]] == ["promote.sentTo.shop"], answer.data
+    assert [one["field"] for one in copy.data["errors"]] == ["promote.sentTo"]
+
+
+def test_hosts_that_were_chosen_for_a_group_that_is_there_meanwhile_are_told(
+    place: Place, api: ApiInstance
+) -> None:
+    environment = elsewhere(place)
+    whole = with_values(read(yaml_of([api]).encode())[0], **VALUES)
+    make_secret_group(environment, name="shop", sent_to=["a.example"])
+
+    as_there, other = ({"shop": [host]} for host in ("A.example.", "b.example"))
+    same = make(place.user, WantedApi(environment, whole, sent_to=as_there))
+    renamed = whole.model_copy(update={"label": "b", "base_path": "/b", "port": 9999})
+    told = make(place.user, WantedApi(environment, renamed, sent_to=other))
+
+    assert same.notes == () and environment.secret_groups.get().sent_to == ["a.example"]
+    assert "its hosts stay" in told.notes[0]
 
 
 def test_documents_that_are_no_shared_secrets_are_refused(place: Place, api: ApiInstance) -> None:

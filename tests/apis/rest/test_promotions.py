@@ -7,13 +7,21 @@ import pytest
 from apis.bulk import promoting as many
 from apis.bulk import running
 from apis.bulk.models import BulkItem, Plan
+from apis.changes.policies import apply_policy
 from apis.models import ApiInstance
 from console.models import Environment, Role
 from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.rest.bodies import refused
 from tests.apis.views.pages import Place, make_place, make_saved_api
-from tests.factories import make_environment, make_gateway, make_role, make_user
+from tests.factories import (
+    make_environment,
+    make_gateway,
+    make_role,
+    make_secret,
+    make_secret_group,
+    make_user,
+)
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +133,34 @@ def test_what_cannot_be_planned_is_refused_at_its_place(place: Place, target: En
         ).status_code
         == 400
     )
+
+
+def test_hosts_of_a_secret_group_that_is_made_are_kept_with_the_plan(
+    place: Place, target: Environment
+) -> None:
+    make_secret(make_secret_group(place.environment, name="shop"), name="database")
+    apis = [make_saved_api(place, name) for name in ("Orders", "Payments")]
+    for api in apis:
+        config = {"username": "ann", "password": "${secret:shop/database}"}
+        apply_policy(place.user, api, "http-basic-authentication", config)
+    rest = Rest(place.user, target)
+
+    def planned(*hosts: str, first: str = "a.example") -> Any:
+        values = {"secrets": {"shop/database": {"username": "bob", "password": "there"}}}
+        told = [
+            of(api, promote=values | {"sentTo": {name: [host]}})
+            for api, name, host in zip(apis, ("shop", "shop"), (first, *hosts), strict=True)
+        ]
+        return rest("POST", address(target), {"apis": told, "takesUnknown": True, "start": True})
+
+    refused(planned("b.example"), 400, "apis.1.promote.sentTo.shop")
+    answer = planned("a.example")
+    assert answer.status_code == 202, answer.data
+    look(answer.data["id"])
+    done(answer.data["id"])
+
+    states = [one["state"] for one in rest("GET", address(target, f"/{answer.data['id']}")).data["apis"]]
+    assert (states, target.secret_groups.get().sent_to) == (["done", "done"], ["a.example"])
 
 
 def test_others_reach_nothing_of_it(place: Place, target: Environment) -> None:
