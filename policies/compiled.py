@@ -28,7 +28,8 @@ class Filter:
     `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
     nothing, so it need not be made at all. One that `acts_always` would act even then: it must not be made.
     `met` is what does the same for one that meets it, where that is less for Envoy to make. One that
-    `refuses` lets no request through that meets it.
+    `refuses` lets no request through that meets it. What one counts that `counts_by_name` Envoy keeps by a
+    name, wherever and however often the filter is made.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Filter:
     acts_always: bool = False
     met: Mapping[str, Any] | None = None
     refuses: bool = False
+    counts_by_name: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,12 @@ from policies.documents.document import Document
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")
-ON_RESPONSES = ("response_mutations", "response_direction_config", "RESPONSE", "client_headers_on_success")
+ON_RESPONSES = (
+    "response_mutations",
+    "response_direction_config",
+    "response_limit",
+    "client_headers_on_success",
+)
 SCOPE = Scope("default/binding", "default/api", "/base", Path("/state"))
 
 

@@ -81,9 +81,10 @@ class Compiler:
         shared = dict.fromkeys(name for one in made for name in one.shared)
         behind = [PolicyFilters(one.behind) for _, one in found if one.behind]
         own = ("/".join(api.key), api.listener.port, api.base_path)
-        lasting = kept.kept(*own, _kept(found), folder(self.state))
+        keeping, slot = _kept(found), kept.name(api.listener.port)
+        lasting = kept.kept(*own, keeping, folder(self.state))
         slots = {**filled(api.base_path, policies, shared), **filled_behind(behind)}
-        slots |= passed(kept.name(api.listener.port), lasting.note) if lasting else {}
+        slots |= passed(slot, lasting.note) if lasting else kept.on_route(slot, api.base_path, keeping)
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}

@@ -6,6 +6,8 @@ filled by a file of its own, and are made anew when that file changes. A route n
 of its API's filters before the listener looks. The name ends with a digest of what they are, so that all
 routes of an API have the same ones, and a changed policy others. An API keeps its place; where more than
 PLACES of a port need one, some share theirs.
+
+What counts by a name needs no place: it stands in the slot as the route's own, which costs half.
 """
 
 import hashlib
@@ -22,7 +24,7 @@ import orjson
 
 from gateways.agent.xds.access_log import noting
 from gateways.agent.xds.bootstrap import watched
-from gateways.agent.xds.choice import EMPTY, chosen, predicates, running
+from gateways.agent.xds.choice import EMPTY, chosen, composite, predicates, running
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.protocol.conditions import IN_A_CHOICE
 from policies.compiled import TYPE_URL
@@ -141,17 +143,22 @@ def by_place(ones: Iterable[Kept]) -> dict[int, Chains]:
 
 
 def kept(api: str, port: int, base_path: str, policies: Sequence[PolicyFilters], folder: Path) -> Kept | None:
-    """None where no policy of the API keeps anything. Raises TooManyKeptConditions."""
-    if not policies:
-        return None
+    """None where no policy of the API needs a place. Raises TooManyKeptConditions."""
     if predicates(base_path, policies) > IN_A_CHOICE:
         raise TooManyKeptConditions(
             "policies that keep what they have learned have more than"
             f" {IN_A_CHOICE} different conditions; give some of them the same ones, or none"
         )
+    if all(one.counts_by_name for one in policies):
+        return None
     matcher = chosen(base_path, policies)["matcher"]
     digest = hashlib.sha256(json.dumps(matcher, sort_keys=True).encode()).hexdigest()[:16]
     return Kept(places(folder).of(port, api), f"{api} {digest}", matcher)
+
+
+def on_route(slot: str, base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, dict[str, Any]]:
+    """The slot's setting on a route whose filters need no place."""
+    return {slot: composite(base_path, policies)} if policies else {}
 
 
 def _apis(places: Mapping[int, Iterable[str]]) -> dict[str, int]:

@@ -81,6 +81,10 @@ class PolicyFilters:
         return not self.conditions and self.only_if is not None and all(own)
 
     @property
+    def counts_by_name(self) -> bool:
+        return all(isinstance(one, Filter) and one.counts_by_name for one in self.filters)
+
+    @property
     def must_be_chosen(self) -> bool:
         """Whether a filter of it must not be made for requests that do not meet a predicate."""
         always = (isinstance(one, Filter) and one.acts_always for one in self.filters)

@@ -10,7 +10,7 @@ from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 NAME = "bandwidth-limit"
 MOST_KIB = 10 * 1024 * 1024
 FILL_SECONDS = 0.05
-_BANDWIDTH = TYPE_URL + "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit"
+_BANDWIDTH = TYPE_URL + "envoy.extensions.filters.http.bandwidth_share.v3.BandwidthShare"
 
 
 class Config(PolicyConfig):
@@ -37,27 +37,19 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    """A direction is a filter of its own: Envoy's has one limit for both."""
-    limits = {
-        "REQUEST": config.request_kibibytes_per_second,
-        "RESPONSE": config.response_kibibytes_per_second,
-    }
-    return Compiled(
-        kept=tuple(
-            Filter(f"{scope.binding}/{mode.lower()}", _limit(mode, limit))
-            for mode, limit in limits.items()
-            if limit
-        )
-    )
+    typed: dict[str, Any] = {"@type": _BANDWIDTH, "fill_interval": f"{FILL_SECONDS}s"}
+    if config.request_kibibytes_per_second:
+        typed["request_limit"] = _limit(scope, "request", config.request_kibibytes_per_second)
+    if config.response_kibibytes_per_second:
+        typed["response_limit"] = _limit(scope, "response", config.response_kibibytes_per_second)
+    return Compiled(kept=(Filter(scope.binding, typed, counts_by_name=True),))
 
 
-def _limit(mode: str, kibibytes: int) -> dict[str, Any]:
+def _limit(scope: Scope, direction: str, kibibytes: int) -> dict[str, Any]:
+    """Envoy takes no other limit under a name that it knows. Its runtime has the key never."""
     return {
-        "@type": _BANDWIDTH,
-        "stat_prefix": "bandwidth",
-        "enable_mode": mode,
-        "limit_kbps": kibibytes,
-        "fill_interval": f"{FILL_SECONDS}s",
+        "bucket_id": f"{scope.binding}/{direction} {kibibytes}",
+        "kbps": {"default_value": kibibytes, "runtime_key": "gatewright.bandwidth"},
     }
 
 
