@@ -1,17 +1,17 @@
 """How differences are put into words, line by line: of an audit entry's fields, and of any two mappings."""
 
-import json
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
+from console import kept_lists
 from console.audit import HIDDEN
 from console.forms import durations
 from console.forms.schema import Schema, of_model, resolve
+from console.kept_lists import KeptList
 from console.lines import within
 from console.models import AuditEntry
 from policies import catalog
@@ -21,6 +21,9 @@ _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z
 LONGEST = 120
 MOST_ITEMS = 200
 """Of a list that is compared in its order, which takes time by the square of it."""
+MOST_NAMED = 12
+NAMED = 3
+"""Of what came to a list, or went: of more than so many, a few are named, and the others counted."""
 MOST_LINES = 60
 SECRETS = frozenset({"password", "secret", "secrets"})
 SAID = frozenset({"changed_by", "comment", "despite_tests", "discarded", "rolled_back"})
@@ -29,6 +32,7 @@ TITLES = {
     "address": "Listens on",
     "alpn": "ALPN",
     "api": "API",
+    "apis": "APIs",
     "asset_id": "Asset id",
     "config": "",
     "despite_tests": "Although its tests do not pass",
@@ -136,7 +140,11 @@ def _lists(
     label: str, before: Sequence[Any], after: Sequence[Any], item: Schema | None, root: Schema
 ) -> Iterator[FieldChange]:
     """Lists item by item; items that stay are left out."""
-    keys = [[json.dumps(one, sort_keys=True) for one in side] for side in (before, after)]
+    sides = kept_lists.read(before), kept_lists.read(after)
+    if max(len(before), len(after)) > MOST_ITEMS or any(side.is_short for side in sides):
+        yield from _long_lists(label, *sides, item, root)
+        return
+    keys = [list(map(kept_lists.key, side)) for side in (before, after)]
     if sorted(keys[0]) == sorted(keys[1]):
         yield FieldChange(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
         return
@@ -145,25 +153,44 @@ def _lists(
         pairs = min(len(olds), len(news)) if all(isinstance(one, Mapping) for one in (*olds, *news)) else 0
         for place, (old, new) in enumerate(zip(olds[:pairs], news[:pairs], strict=True), number):
             yield from _mappings(f"{singular} {place}", old, new, item, root)
-        for old in olds[pairs:]:
-            yield FieldChange(singular, before=_item(old, item, root), kind="removed")
-        for new in news[pairs:]:
-            yield FieldChange(singular, after=_item(new, item, root), kind="added")
+        yield from _came(label, "removed", olds[pairs:], item, root)
+        yield from _came(label, "added", news[pairs:], item, root)
+
+
+def _long_lists(
+    label: str, before: KeptList, after: KeptList, item: Schema | None, root: Schema
+) -> Iterator[FieldChange]:
+    """What went and came, wherever it stood."""
+    gone = kept_lists.differing(before.items, after.items)
+    come = kept_lists.differing(after.items, before.items)
+    if not (gone or come or before.more or after.more):
+        some = [_joined(side.items[:MOST_ITEMS], item, root) for side in (before, after)]
+        yield FieldChange(f"{label}, in order", *some)
+    yield from _came(label, "removed", gone, item, root, more=before.more)
+    yield from _came(label, "added", come, item, root, more=after.more)
+
+
+def _came(
+    label: str, kind: str, found: Sequence[Any], item: Schema | None, root: Schema, *, more: int = 0
+) -> Iterator[FieldChange]:
+    """What came to a list, or went: each in a line; of many, one line names a few and counts the rest."""
+    if more or len(found) > MOST_NAMED:
+        few = [_short(_item(one, item, root), LONGEST // NAMED) for one in found[:NAMED]]
+        told = [f"{', '.join(few)} and {len(found) - len(few) + more:,} more"]
+    else:
+        label, told = _singular(label), [_item(one, item, root) for one in found]
+    for words in told:
+        yield FieldChange(label, **{"before" if kind == "removed" else "after": words}, kind=kind)
 
 
 def _replaced(
     before: Sequence[Any], after: Sequence[Any], keys: Sequence[list[str]]
-) -> Iterator[tuple[list[Any], list[Any], int]]:
+) -> Iterator[tuple[Sequence[Any], Sequence[Any], int]]:
     """(old items, new ones, the place of the first new one) of each stretch that differs."""
-    if max(map(len, keys)) > MOST_ITEMS:
-        gone, come = Counter(keys[0]) - Counter(keys[1]), Counter(keys[1]) - Counter(keys[0])
-        yield [json.loads(one) for one in gone.elements()], [], 1
-        yield [], [json.loads(one) for one in come.elements()], 1
-        return
     matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
     for how, start, end, to, until in matcher.get_opcodes():
         if how != "equal":
-            yield list(before[start:end]), list(after[to:until]), to + 1
+            yield before[start:end], after[to:until], to + 1
 
 
 def _item(value: Any, schema: Schema | None, root: Schema) -> str:
@@ -195,9 +222,9 @@ def _words(value: Any, schema: Schema | None = None) -> str:
     return _short(text)
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = LONGEST) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def title_of(name: str) -> str:

@@ -85,6 +85,7 @@ def _pages(made: Any) -> dict[str, Page]:
         "Runtime Manager": "/gateways",
         "an API": f"/apis/{api}",
         "an API's policies": f"/apis/{api}/policies",
+        "a policy set, changed ten times for all": f"/apis/policy-sets/{_told_set()}",
         "a gateway": f"/gateways/{gateway}",
         "a gateway's APIs": f"/gateways/{gateway}/apis",
         "search": "/search?q=orders",
@@ -106,14 +107,24 @@ def _place() -> Any:
     return ApiInstance.objects.select_related("environment").earliest("pk").environment
 
 
+def _told_set() -> Any:
+    from bench.console_changes import told_set
+
+    return told_set(_user(), _place()).pk
+
+
+def _user() -> Any:
+    from console.models import User
+
+    return User.objects.filter(is_superuser=True).earliest("date_joined")
+
+
 def _asked(action: str) -> Any:
     """The id of a change that is asked for, of every API."""
     from apis.bulk import choosing
     from apis.models import ApiInstance
-    from console.models import User
 
-    user = User.objects.filter(is_superuser=True).earliest("date_joined")
-    return choosing.ask(user, _place(), action, ApiInstance.objects.values("pk")).pk
+    return choosing.ask(_user(), _place(), action, ApiInstance.objects.values("pk")).pk
 
 
 def _begun() -> Any:

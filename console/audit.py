@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 
+from console import kept_lists
 from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 
 HIDDEN = "••••••"
@@ -26,7 +27,7 @@ def record(
 
     Without an organization it concerns the whole console, and only administrators of everything see it.
     `of` is what the target belongs to, as a policy to its API. Call it inside `transaction.atomic`.
-    `before` and `after` hold JSON values, secrets already hidden.
+    `before` and `after` hold JSON values, secrets already hidden. Of a long list it keeps what differs.
     """
     diff = _difference(before or {}, after or {})
     if action == AuditEntry.Action.UPDATE and not diff:
@@ -62,5 +63,7 @@ def _name(actor: User | None) -> str:
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     fields = sorted({*before, *after})
     return {
-        name: [before.get(name), after.get(name)] for name in fields if before.get(name) != after.get(name)
+        name: kept_lists.shortened(before.get(name), after.get(name))
+        for name in fields
+        if before.get(name) != after.get(name)
     }

@@ -1,0 +1,33 @@
+"""Changes of all APIs at once, for measuring what pages tell of them."""
+
+from apis.api_name import NAME
+from apis.automated.models import PolicySet
+from apis.models import ApiInstance
+from console import audit
+from console.models import AuditEntry, Environment, User
+
+ENTRIES = 10
+
+
+def told_set(user: User, environment: Environment) -> PolicySet:
+    """A policy set that all have, whose history tells ten times of all of them: half of it as releases did
+    that kept every name.
+    """
+    apis = ApiInstance.objects.filter(environment=environment).order_by("pk")
+    names, ids = list(apis.values_list(NAME, flat=True)), list(apis.values_list("pk", flat=True))
+    name = f"Of {len(ids)} APIs, {environment.policy_sets.count()}"
+    made = PolicySet.objects.create(environment=environment, name=name, apis=ids, created_by=user)
+    for number in range(ENTRIES):
+        entry = audit.record(
+            user,
+            AuditEntry.Action.UPDATE,
+            made,
+            organization=environment.organization,
+            environment=environment,
+            before={"apis": []},
+            after={"apis": names},
+        )
+        if entry and number % 2:
+            entry.diff = {"apis": [names[:number], names]}
+            entry.save()
+    return made
