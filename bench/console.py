@@ -17,7 +17,14 @@ class Sent(NamedTuple):
     address: Callable[[], str]
 
 
-Page = str | Sent
+class Rest(NamedTuple):
+    """What a client asks, which names itself by a token."""
+
+    address: str
+    token: str
+
+
+Page = str | Sent | Rest
 
 
 def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
@@ -93,6 +100,8 @@ def _pages(made: Any) -> dict[str, Page]:
         "analytics of all APIs, 24 hours": "/analytics?range=24h",
         "an API's analytics, 30 days": f"/apis/{api}/analytics?range=30d",
         "an API's analytics, 24 hours": f"/apis/{api}/analytics?range=24h",
+        "REST: 100 APIs": _rest("apis?limit=100"),
+        "REST: 100 APIs, searched": _rest("apis?limit=100&query=orders-1"),
         # Last: what was chosen before and not begun, such as the question above, is forgotten by them.
         "the progress of a change of all": f"/apis/bulk/{_begun()}",
         "all bulk changes": "/apis/bulk",
@@ -105,6 +114,14 @@ def _place() -> Any:
     from apis.models import ApiInstance
 
     return ApiInstance.objects.select_related("environment").earliest("pk").environment
+
+
+def _rest(path: str) -> Rest:
+    from console.rest import tokens
+
+    place = _place()
+    start = f"/apimanager/api/v1/organizations/{place.organization_id}/environments/{place.pk}"
+    return Rest(f"{start}/{path}", tokens.issue(_user()))
 
 
 def _told_set() -> Any:
@@ -187,11 +204,15 @@ def _asking(client: Any, page: Page) -> Callable[[], None]:
     """What is measured: all that comes before has been done."""
     from bench.processes import Failed
 
-    address = page if isinstance(page, str) else page.address()
+    address = page.address() if isinstance(page, Sent) else page if isinstance(page, str) else page.address
 
     def ask() -> None:
-        answer = client.get(address) if isinstance(page, str) else client.post(address, page.fields)
-        if answer.status_code != (200 if isinstance(page, str) else 302):
+        if isinstance(page, Sent):
+            answer = client.post(address, page.fields)
+        else:
+            told = {"Authorization": f"Bearer {page.token}"} if isinstance(page, Rest) else {}
+            answer = client.get(address, headers=told)
+        if answer.status_code != (302 if isinstance(page, Sent) else 200):
             raise Failed(f"{address} answers {answer.status_code}")
 
     return ask

@@ -20,6 +20,8 @@ from gateways.models import Ack, Replica, ResourceStatus
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
 KEPT = "_prefetched_objects_cache"
 """Where Django keeps what was prefetched for a row."""
+_SAID_OF_REPLICAS = ("gateway_id", "name", "last_heartbeat_at", "stopped_at")
+"""What a status alone says of them, or follows from."""
 _PLAIN: dict[State, str] = {
     "Active": "Active",
     "Not deployed": "Not deployed",
@@ -123,7 +125,7 @@ def status_of(api: ApiInstance) -> ApiStatus:
 def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
     """The status of each by its id, in three queries however many there are."""
     apis = list(apis)
-    known = _Known(apis)
+    known = _Known(apis, *_SAID_OF_REPLICAS)
     return {api.pk: known.status_of(api) for api in apis}
 
 
@@ -139,11 +141,12 @@ def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[Repl
 class _Known:
     """The replicas of some APIs' gateways, and what every replica last said of those APIs.
 
-    `present` are those that did not say goodbye, `live` and `heard` (their ids) those of them that
-    report; `refused` holds the acks by which a replica refused the newest snapshot as a whole.
+    Of replicas it reads these columns, or all. `present` are those that did not say goodbye, `live` and
+    `heard` (their ids) those of them that report; `refused` holds the acks by which a replica refused the
+    newest snapshot as a whole.
     """
 
-    def __init__(self, apis: Sequence[ApiInstance]) -> None:
+    def __init__(self, apis: Sequence[ApiInstance], *columns: str) -> None:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.heard: set[UUID] = set()
@@ -153,7 +156,7 @@ class _Known:
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
             return
-        for replica in _replicas(apis, gateways):
+        for replica in _replicas(apis, gateways, columns):
             self.present[replica.gateway_id].append(replica)
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
@@ -273,12 +276,14 @@ def _answered(api: ApiInstance) -> dict[UUID, datetime | None]:
     return dict(rows.annotate(when=Subquery(first)).values_list("pk", "when"))
 
 
-def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID]) -> Iterable[Replica]:
-    """Those that did not say goodbye; asked for where the APIs' gateways do not hold theirs already."""
+def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID], columns: Sequence[str]) -> Iterable[Replica]:
+    """Those that did not say goodbye, these columns or all; asked for where the APIs' gateways do not hold
+    theirs already.
+    """
     own = {api.gateway_id: api.gateway for api in apis if ApiInstance.gateway.is_cached(api)}
     held = [one for one in own.values() if one and "replicas" in getattr(one, KEPT, ())]
     if len(held) < len(gateways):
-        return Replica.objects.filter(gateway__in=gateways, stopped_at=None)
+        return Replica.objects.filter(gateway__in=gateways, stopped_at=None).only(*columns)
     return [replica for one in held for replica in one.replicas.all() if replica.stopped_at is None]
 
 

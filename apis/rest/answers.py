@@ -20,6 +20,7 @@ from apis.rest.bodies import trusted_by_all
 from apis.rest.upstream_settings import SettingsShape
 from console.models import Environment
 from console.rest.fields import Moment, TextOrNull, fixed, made
+from console.rest.reading import Answer
 from console.rest.shapes import date
 from gateways.models import Gateway
 
@@ -61,7 +62,7 @@ def _tls_contexts(api: ApiInstance) -> Shape:
     return {"inbound": _named(api.tls_context), "outbound": _named(trusted_by_all(_upstreams(api)))}
 
 
-class StatusShape(s.Serializer[Any]):
+class StatusShape(Answer):
     status = s.CharField(source="state")
     message = s.CharField(source="words")
 
@@ -98,13 +99,13 @@ class RoutedUpstream(SettingsShape):
         return row.upstream
 
 
-class RouteShape(s.Serializer[Any]):
+class RouteShape(Answer):
     label = TextOrNull()
     rules = made(s.DictField, _rules)
     upstreams = RoutedUpstream(many=True, source="targets")
 
 
-class EndpointShape(s.Serializer[Any]):
+class EndpointShape(Answer):
     # What clients sent of it and nothing acts upon is given back from `extra`.
     id = s.IntegerField(source="pk")
     type = made(s.CharField, _endpoint_type, allow_null=True)
@@ -122,7 +123,7 @@ class EndpointShape(s.Serializer[Any]):
     tlsContexts = made(s.DictField, _tls_contexts)
 
 
-class DeploymentShape(s.Serializer[Any]):
+class DeploymentShape(Answer):
     """Its id is the API's: an API has one deployment at most."""
 
     id = s.IntegerField(source="pk")
@@ -143,7 +144,7 @@ class DeploymentShape(s.Serializer[Any]):
         return instance if instance.is_deployed else None
 
 
-class DeploymentStatus(s.Serializer[Any]):
+class DeploymentStatus(Answer):
     """Of an API that was deployed; the context is that of `InstanceShape`."""
 
     status = s.SerializerMethodField(help_text="applying, applied, failed or undeployed.")
@@ -175,7 +176,7 @@ class IsPinned(s.BooleanField):
         return instance.pk in self.context["pinned"]
 
 
-class InstanceShape(s.Serializer[Any]):
+class InstanceShape(Answer):
     """The superset object that every client finds its fields in."""
 
     # The context has by the API's id the `statuses`, in `failing` what fails at its upstreams, the number of
@@ -239,7 +240,7 @@ def by_asset(rows: Iterable[ApiInstance], environment: Environment) -> list[Asse
     return list(groups.values())
 
 
-class AssetShape(s.Serializer[Any]):
+class AssetShape(Answer):
     audit = made(s.DictField, lambda group: dates(group.asset))
     masterOrganizationId = s.UUIDField(source="environment.organization.root_id")
     organizationId = s.UUIDField(source="environment.organization_id")
@@ -254,14 +255,14 @@ class AssetShape(s.Serializer[Any]):
 
 
 @extend_schema_serializer(many=False)
-class AssetList(s.Serializer[Any]):
+class AssetList(Answer):
     total = s.IntegerField(help_text="Of instances.")
     limit = s.IntegerField()
     offset = s.IntegerField()
     assets = AssetShape(many=True)
 
 
-class InstanceList(s.Serializer[Any]):
+class InstanceList(Answer):
     total = s.IntegerField()
     limit = s.IntegerField()
     offset = s.IntegerField()
@@ -276,7 +277,7 @@ class UpstreamShape(SettingsShape):
     audit = made(s.DictField, dates)
 
 
-class UpstreamList(s.Serializer[Any]):
+class UpstreamList(Answer):
     total = s.IntegerField()
     upstreams = UpstreamShape(many=True)
 
@@ -307,7 +308,7 @@ def _replicas(gateway: Gateway) -> Shape:
     return {"status": _state(live), "count": len(live), "certificateExpirationDates": []}
 
 
-class TargetFacts(s.Serializer[Any]):
+class TargetFacts(Answer):
     # Of a gateway whose replicas are prefetched.
     id = s.UUIDField()
     name = s.CharField()
@@ -329,6 +330,6 @@ class TargetShape(TargetFacts):
 
 
 @extend_schema_serializer(many=False)
-class TargetList(s.Serializer[Any]):
+class TargetList(Answer):
     total = s.IntegerField()
     data = TargetShape(many=True)

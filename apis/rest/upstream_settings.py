@@ -12,6 +12,7 @@ from apis.models import Upstream
 from apis.rules import upstream_settings
 from console.forms.schema import Schema, resolve
 from console.rest.fields import made
+from console.rest.reading import Answer
 from gateways.protocol.upstream_settings import UpstreamSettings
 
 FIELDS = tuple(info.alias or name for name, info in UpstreamSettings.model_fields.items())
@@ -64,7 +65,7 @@ class WholeSettingsBody(SettingsBody):
     kinds = _WHOLE_KINDS
 
 
-class SettingsShape(s.Serializer[Any]):
+class SettingsShape(Answer):
     """An answer has those that are not as they come."""
 
     @staticmethod

@@ -35,7 +35,8 @@ def list_or_null(child: Serializer[Any], **options: Any) -> ListSerializer[Any]:
 
 def made(kind: type[F], how: Callable[[Any], Any], **options: Any) -> F:
     """A field of this kind whose value is made of the whole row."""
-    return type(kind.__name__, (kind,), {"get_attribute": lambda self, row: how(row)})(**options)
+    own = {"get_attribute": lambda self, row: how(row), "how": staticmethod(how)}
+    return type(kind.__name__, (kind,), own)(**options)
 
 
 def fixed(kind: type[F], value: Any, **options: Any) -> F:
