@@ -1,10 +1,13 @@
 """The Celery application: what the workers and beat run."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_init
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
 from console import garbage
@@ -15,6 +18,16 @@ garbage.collect_seldom()
 app = Celery("gatewright")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _check_keys(**_: Any) -> None:
+    from gateways.agents import console_key  # its models are there by now
+
+    try:
+        console_key.check_keys(settings.HOME)
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
 
 
 @task_prerun.connect

@@ -4,12 +4,19 @@ import os
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 YEAR_SECONDS = 365 * 24 * 3600
 MAIL_FORM = "write it like smtp://user:password@mail.example.com:587?from=gateway@example.com"
+DATABASE_FORM = "write it like postgres://user:password@db.example.com:5432/name"
+REDIS_FORM = "write it like redis://:password@redis.example.com:6379/0"
+MOST_DAYS = 36_500
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -25,14 +32,20 @@ class Mail:
     sender: str
 
 
-def number(name: str, default: int) -> int:
-    """A whole number greater than 0."""
+def number(name: str, default: int, most: int = 10**9) -> int:
+    """A whole number greater than 0, and no greater than `most`."""
     text = os.environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ImproperlyConfigured(f'{name}: "{text}" is not a whole number greater than 0.')
+    if not text.isascii() or not text.isdigit() or not text.strip("0"):
+        raise ImproperlyConfigured(f'{name}: "{text[:80]}" is not a whole number greater than 0.')
+    if len(text) > 19 or int(text) > most:
+        raise ImproperlyConfigured(f"{name}: {text[:20]} is more than {most}, the most that it may be.")
     return int(text)
+
+
+def days(name: str, default: int) -> int:
+    return number(name, default, MOST_DAYS)
 
 
 def port(name: str, default: int) -> int:
@@ -63,6 +76,47 @@ def _url_fault(text: str, may_have_path: bool) -> str:
     if parts.query or parts.fragment or re.search(r"\s", text) or (parts.path and not may_have_path):
         return f'is "{text}", which holds more than scheme, host and port'
     return ""
+
+
+def urls(name: str) -> tuple[str, ...]:
+    """Addresses of HTTP, as they are written, divided by spaces or commas."""
+    found = words(name)
+    for text in found:
+        if fault := _url_fault(text, may_have_path=True):
+            raise ImproperlyConfigured(f"{name} {fault}; write them like https://ca.example.com/directory.")
+    return found
+
+
+def log_level(name: str) -> str:
+    level = os.environ.get(name, "").strip().upper() or "INFO"
+    if level not in LOG_LEVELS:
+        raise ImproperlyConfigured(f'{name}: "{level}" is none of {", ".join(LOG_LEVELS)}.')
+    return level
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """A PostgreSQL, as Django's settings have it. A refusal quotes nothing of it: it may hold a password."""
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(os.environ.get(name) or default))
+    except ValueError:
+        found = {}
+    is_named = found.get("NAME") or "service" in found.get("OPTIONS", {})
+    if found.get("ENGINE") != "django.db.backends.postgresql" or not is_named:
+        raise ImproperlyConfigured(f"{name} is no address of a PostgreSQL database; {DATABASE_FORM}.")
+    return found
+
+
+def redis_url(name: str, default: str) -> str:
+    """Of a Valkey or Redis. A refusal quotes nothing of it: it may hold a password."""
+    text = os.environ.get(name) or default
+    try:
+        found = parse_url(text)
+        is_sound = "path" in found or (found.get("host") and re.fullmatch("(/[0-9]*)?", urlsplit(text).path))
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        raise ImproperlyConfigured(f"{name} is no address of a Valkey or Redis; {REDIS_FORM}.")
+    return text
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -30,7 +31,8 @@ class FirstLogin:
     def told(self) -> str:
         """What to log in with."""
         if self.must_change:
-            return f"{self.password or 'the one you gave'} (you then choose your own)"
+            password = self.password or "the one you gave, or that the first setup made"
+            return f"{password} (you then choose your own)"
         return self.password or "the one you chose"
 
 
@@ -63,7 +65,7 @@ def ensure_data(home: Path, password: str | None = None) -> FirstLogin:
     kept = home / "admin-password"
     admin = User.objects.filter(is_superuser=True, is_active=True).order_by("date_joined").first()
     if admin is None:
-        username = os.environ.get("GATEWRIGHT_ADMIN_USERNAME") or "admin"
+        username = _username()
         password = password or _keep(kept, secrets.token_urlsafe(12))
         admin = User.objects.create_superuser(username, password=password, must_change_password=True)
         Role.objects.create(user=admin, organization=organization, name=Role.Name.ADMINISTRATOR)
@@ -79,6 +81,15 @@ def ensure_organization() -> Organization:
     Environment.objects.create(organization=made, name="Sandbox", type=Environment.Type.SANDBOX)
     Environment.objects.create(organization=made, name="Production", type=Environment.Type.PRODUCTION)
     return made
+
+
+def _username() -> str:
+    name = os.environ.get("GATEWRIGHT_ADMIN_USERNAME") or "admin"
+    try:
+        User._meta.get_field("username").run_validators(name)
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"GATEWRIGHT_ADMIN_USERNAME: {' '.join(error.messages)}") from None
+    return name
 
 
 def _keep(file: Path, password: str) -> str:

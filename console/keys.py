@@ -29,10 +29,22 @@ def load(home: Path) -> Keys:
     """
     stored = {} if _environment_is_complete() else _stored(home / "keys.json")
     encryption = os.environ.get("GATEWRIGHT_ENCRYPTION_KEYS", "").replace(",", " ").split()
+    for at, key in enumerate(encryption, start=1):
+        _check(at, key)
     return Keys(
         secret_key=os.environ.get("GATEWRIGHT_SECRET_KEY") or stored["secret_key"],
         encryption=tuple(encryption or stored["encryption"]),
     )
+
+
+def _check(at: int, key: str) -> None:
+    try:
+        Fernet(key)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"GATEWRIGHT_ENCRYPTION_KEYS: key {at} is no Fernet key, which is 32 random bytes in URL-safe "
+            "base64: `head -c 32 /dev/urandom | base64 | tr +/ -_` prints one."
+        ) from None
 
 
 def _environment_is_complete() -> bool:

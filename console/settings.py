@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from kombu import Queue
 
@@ -28,7 +27,7 @@ LINK_URL = environment.url("GATEWRIGHT_LINK_URL", may_have_path=True)
 """Where agents find /agent/v1/stream, if that path of CONSOLE_URL does not lead to `manage.py link`."""
 STREAM_MAX_BYTES = environment.number("GATEWRIGHT_STREAM_MAX_KB", 8192) * 1024
 """The largest snapshot that goes down a stream, lying in Valkey for seconds; larger ones are fetched."""
-ECHO_URL = os.environ.get("GATEWRIGHT_ECHO_URL", "")
+ECHO_URL = environment.url("GATEWRIGHT_ECHO_URL", may_have_path=True)
 """Of the bundled echo upstream, which the wizard offers; empty where none runs."""
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 TRUSTED_PROXIES = environment.networks("GATEWRIGHT_TRUSTED_PROXIES")
@@ -42,14 +41,12 @@ DESTINATION_NETWORKS = environment.networks("GATEWRIGHT_DESTINATION_NETWORKS")
 PROVIDER_NETWORKS = environment.networks("GATEWRIGHT_PROVIDER_NETWORKS")
 """Beside the internet, where identity providers may be."""
 
-DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
-REDIS_URL = os.environ.get("REDIS_URL") or places.redis_url(HOME)
+REDIS_URL = environment.redis_url("REDIS_URL", places.redis_url(HOME))
 
 CONNECTION_SECONDS = 3600
 """Each thread keeps its connection so long: a new one costs 10 ms, and its first statements as much again."""
-DATABASES = {
-    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=CONNECTION_SECONDS, conn_health_checks=True)
-}
+DATABASES = {"default": environment.database("DATABASE_URL", places.database_url(HOME))}
+DATABASES["default"] |= {"CONN_MAX_AGE": CONNECTION_SECONDS, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 2,
     "keepalives_idle": 10,
@@ -163,7 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": max(8, environment.number("GATEWRIGHT_PASSWORD_LENGTH", 10))},
+        "OPTIONS": {"min_length": max(8, environment.number("GATEWRIGHT_PASSWORD_LENGTH", 10, 128))},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -185,7 +182,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-ACME_DIRECTORIES = environment.words("GATEWRIGHT_ACME_DIRECTORIES") or (
+ACME_DIRECTORIES = environment.urls("GATEWRIGHT_ACME_DIRECTORIES") or (
     "https://acme-v02.api.letsencrypt.org/directory",
     "https://acme-staging-v02.api.letsencrypt.org/directory",
 )
@@ -310,24 +307,24 @@ CELERY_BEAT_SCHEDULE = {
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
 }
 
-HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
+HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5, 3600)
 """How often a replica reports; one that misses three is Disconnected."""
 
-AUDIT_KEEP_DAYS = environment.number("GATEWRIGHT_KEEP_AUDIT_DAYS", 365)
+AUDIT_KEEP_DAYS = environment.days("GATEWRIGHT_KEEP_AUDIT_DAYS", 365)
 """Of the audit log, where an organization's administrator chose nothing else."""
 
-REVISIONS_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REVISIONS_DAYS", 90))
+REVISIONS_KEEP_DAYS = max(1, environment.days("GATEWRIGHT_KEEP_REVISIONS_DAYS", 90))
 """Since it was last deployed, or replaced; deployments are kept as long. The newest of each API and of each
 gateway are kept whatever their age."""
 
-REMOVED_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REMOVED_DAYS", 30))
+REMOVED_KEEP_DAYS = max(1, environment.days("GATEWRIGHT_KEEP_REMOVED_DAYS", 30))
 """How long an API or a policy that somebody removed can be had back; its secrets are kept as long."""
 
 ANALYTICS_KEEP_DAYS = {
-    "window": max(2, environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3)),
-    "minute": environment.number("GATEWRIGHT_KEEP_MINUTES_DAYS", 10),
-    "hour": environment.number("GATEWRIGHT_KEEP_HOURS_DAYS", 120),
-    "day": environment.number("GATEWRIGHT_KEEP_DAYS_DAYS", 800),
+    "window": max(2, environment.days("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3)),
+    "minute": environment.days("GATEWRIGHT_KEEP_MINUTES_DAYS", 10),
+    "hour": environment.days("GATEWRIGHT_KEEP_HOURS_DAYS", 120),
+    "day": environment.days("GATEWRIGHT_KEEP_DAYS_DAYS", 800),
 }
 """How long traffic is kept at each grain; the first also holds for single requests, and is at least 2."""
 ANALYTICS_MAX_BYTES = environment.number("GATEWRIGHT_ANALYTICS_MAX_MB", 20_000) * 1024 * 1024
@@ -345,5 +342,5 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals", "links"]}
     },
     "loggers": {"httpx": {"level": "WARNING"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("GATEWRIGHT_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": environment.log_level("GATEWRIGHT_LOG_LEVEL")},
 }

@@ -7,6 +7,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import django
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
@@ -39,6 +40,13 @@ def _drain(body: Any) -> None:
         left -= len(chunk)
 
 
+def _check_keys() -> None:
+    """Before a request is taken; gunicorn ends then."""
+    from gateways.agents import console_key  # its models are there after setup()
+
+    console_key.check_keys(settings.HOME)
+
+
 def _settle() -> None:
     """Load every page's code, and take what stays out of later collections: one took 0.1 s of a request.
 
@@ -51,6 +59,7 @@ def _settle() -> None:
 
 garbage.collect_seldom()
 django.setup()
+_check_keys()
 static_files.collect()
 application = drained(get_wsgi_application())
 _settle()

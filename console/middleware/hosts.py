@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.template.loader import render_to_string
@@ -30,6 +31,12 @@ def allowed(console_url: str) -> tuple[str, ...]:
     own = (*LOOPBACK, (urlsplit(console_url).hostname or "").lower())
     given = os.environ.get("GATEWRIGHT_ALLOWED_HOSTS", "")
     listed = tuple(host.strip().lower() for host in given.split(",") if host.strip())
+    for host in listed:
+        if host != "*" and split_domain_port(host.removeprefix(".")) != (host.removeprefix("."), ""):
+            raise ImproperlyConfigured(
+                f'GATEWRIGHT_ALLOWED_HOSTS: "{host}" is no host name, which has no scheme, port or path; '
+                "write them like gateway.example.com or .example.com, separated by commas."
+            )
     return (*own, *(listed or (socket.gethostname().lower(), ANY_ADDRESS)))
 
 

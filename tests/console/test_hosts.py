@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from console.middleware import hosts
@@ -52,6 +53,14 @@ def test_what_an_operator_lists_is_all_beside_loopback(monkeypatch: pytest.Monke
     found = hosts.allowed("https://console.example")
 
     assert found == (*hosts.LOOPBACK, "console.example", "a.example", ".b.example")
+
+
+@pytest.mark.parametrize("given", ["https://a.example", "a.example:8000", "a.example/x", "a b", "::1", "*.a"])
+def test_what_no_host_can_be_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("GATEWRIGHT_ALLOWED_HOSTS", f"b.example,{given}")
+
+    with pytest.raises(ImproperlyConfigured, match="no host name"):
+        hosts.allowed("https://console.example")
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from console import accounts, first_start
@@ -108,4 +109,14 @@ def test_a_start_says_what_to_log_in_with_and_whether_another_is_asked_for(tmp_p
     assert first.told == f"{first.password} (you then choose your own)"
     assert upgraded == first.password
     assert chosen == "the one you chose"
-    assert given == "the one you gave (you then choose your own)"
+    assert given == "the one you gave, or that the first setup made (you then choose your own)"
+
+
+def test_a_name_that_no_administrator_can_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWRIGHT_ADMIN_USERNAME", "ann smith")
+
+    with pytest.raises(ImproperlyConfigured, match=r"^GATEWRIGHT_ADMIN_USERNAME: Enter a valid username"):
+        first_start.ensure_data(tmp_path)
+    assert not User.objects.exists() and not (tmp_path / "admin-password").exists()

@@ -59,7 +59,7 @@ class Road:
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         return {**path, **self.variables, "GATEWRIGHT_HOME": str(home / "state")}
 
-    def start(self, name: str, command: str, **moved: str) -> None:
+    def start(self, name: str, command: str, variables: dict[str, str] | None = None, **moved: str) -> None:
         """Run it with other ports than the README's, which belong to whoever tries it."""
         for port, other in moved.items():
             command = command.replace(port.removeprefix("p"), other)
@@ -71,8 +71,11 @@ class Road:
         ) + words[1:]
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                words, cwd=PROJECT, env=self.machine(name) | settings, stdout=log, stderr=log
+                words, cwd=PROJECT, env=(variables or self.machine(name)) | settings, stdout=log, stderr=log
             )
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
 
     def start_gateway(self) -> None:
         """In its own folder, with nothing of the console's settings."""
@@ -115,7 +118,7 @@ class Road:
     def check(self) -> None:
         for name, process in self.processes.items():
             if process.poll() is not None:
-                raise AssertionError(f"{name} ended:\n{(self.folder / f'{name}.log').read_text()[-3000:]}")
+                raise AssertionError(f"{name} ended:\n{self.log(name)[-3000:]}")
 
 
 @contextmanager
@@ -234,7 +237,20 @@ def test_setup_gives_an_administrator_made_before_something_to_administer(road: 
         )
         assert done.returncode == 0, done.stderr.decode()
 
-    assert "Administrator: root, with the password you gave" in done.stdout.decode()
+    assert "Administrator: root, password the one you chose" in done.stdout.decode()
+
+
+@pytest.mark.long
+def test_a_process_with_other_keys_is_turned_away(road: Road) -> None:
+    """It would write what its neighbours cannot read."""
+    road.setup()
+    stranger = road.machine("stranger") | {"GATEWRIGHT_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+
+    for command in ("manage.py setup", "manage.py link", "gunicorn", "celery worker"):
+        road.start("stranger", told(command), stranger)
+        code = road.processes.pop("stranger").wait(60)
+
+        assert code and "none of these keys opens what the database holds" in road.log("stranger"), command
 
 
 def _register(road: Road, url: str, token: str) -> None:

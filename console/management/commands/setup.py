@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 
 from console import first_start
 from console.stack import given
+from gateways.agents.console_key import check_keys
 
 
 class Command(BaseCommand):
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             sys.exit(f"error: The database does not answer: {error}Set DATABASE_URL to your PostgreSQL.")
         login = first_start.prepare(settings.HOME, os.environ.get(given.PASSWORD))
+        check_keys(settings.HOME)
         self.stdout.write("The database is up to date.")
         self.stdout.write(self._account(login))
         self._check_valkey()

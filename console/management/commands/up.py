@@ -21,6 +21,7 @@ from console.stack.application import Addresses
 from console.stack.stack_error import StackError
 from console.stack.supervisor import Supervisor
 from console.stack.waiting import TimedOut, wait_for
+from gateways.agents.console_key import check_keys
 
 
 class Command(BaseCommand):
@@ -73,6 +74,7 @@ class Command(BaseCommand):
         servers.start(home, supervisor)
         self.say("PostgreSQL and Valkey are ready")
         login = first_start.prepare(home, self.password)
+        check_keys(home)
         self.say("The database is up to date")
         collecting.join()
 

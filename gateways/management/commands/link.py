@@ -4,8 +4,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand
 
+from gateways.agents.console_key import check_keys
 from gateways.link import server
 
 
@@ -18,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8001, help="(%(default)s)")
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        check_keys(settings.HOME)
         try:
             server.run(host, port)
         except OSError as error:
