@@ -23,12 +23,15 @@ end
 
 function mode.written(with) return '{"error": "' .. with.error .. '"}', "application/json" end
 
--- What a refusal says, and its media type; it is counted as one.
-local function told(handle, with)
+-- What a refusal says, and its media type; it is counted as one, with its status of HTTP (`counted_as`) where the
+-- caller gets another one.
+local function told(handle, with, counted_as)
   local metadata = handle:streamInfo():dynamicMetadata()
   local reason = reason_of(with)
   local check = reason:match("^([%w-]+): ")
-  metadata:set("gatewright", "policy", check and policy_name .. " " .. check or policy_name)
+  local name = check and policy_name .. " " .. check or policy_name
+  if counted_as then name = policy_name .. " " .. (check or "") .. " " .. counted_as end
+  metadata:set("gatewright", "policy", name)
   metadata:set("gatewright", "reason", reason)
   return mode.written(with)
 end
@@ -59,8 +62,9 @@ local function answer(handle, with)
     handle:streamInfo():dynamicMetadata():set("gatewright", "answered", policy_name)
     return handle:respond(headers, "")
   end
-  if is_grpc(handle) then headers["grpc-status"] = with.grpc_status or GRPC_STATUS[with.status] end
-  local body, kind = told(handle, with)
+  local is_call = is_grpc(handle)
+  if is_call then headers["grpc-status"] = with.grpc_status or GRPC_STATUS[with.status] end
+  local body, kind = told(handle, with, is_call and with.status)
   headers["content-type"] = kind
   handle:respond(headers, body)
 end

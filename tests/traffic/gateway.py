@@ -20,6 +20,7 @@ from gateways.agent.envoy import health
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.settings import Limits, Proxying
 from gateways.agent.sources.files import load_text
+from gateways.agent.traffic.labels import Labels, TrafficLabels, catalog_refusals
 from gateways.agent.xds import access_log
 from gateways.protocol.messages import Ack
 from gateways.protocol.resources import digest
@@ -65,6 +66,12 @@ class Gateway:
     def log(self, entries: int = 1) -> list[access_log.Key | None]:
         """What the access log's lines are counted by, once it holds so many."""
         return [access_log.key(access_log.fields(line)[1]) for line in self._lines(entries)]
+
+    def counted(self, entries: int = 1) -> list[TrafficLabels]:
+        """What analytics count the lines by."""
+        labels = Labels(catalog_refusals())
+        found = [labels.group(b"", access_log.fields(line)[1]) for line in self._lines(entries)]
+        return [one[0] for one in found if one]
 
     def reasons(self, entries: int = 1) -> list[list[str]]:
         """Of each line why the request was refused, or would have been where policies only observe."""

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from gateways.agent.settings import Proxying
-from gateways.agent.traffic.failures import failure
-from gateways.protocol.failures import PROTOCOL_ERROR, RESPONSE_TIMEOUT
+from gateways.agent.traffic.failures import NONE, failure
+from gateways.protocol.failures import PROTOCOL_ERROR, RESPONSE_TIMEOUT, SERVER_ERROR
 from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
@@ -40,7 +40,8 @@ CLOCK = 60
 
 class Service(grpc.GenericRpcHandler):
     """`Echo` answers with what it got and the time that the caller left it; `Tick` sends pieces for longer
-    than an answer may take to begin; `Hold` answers once it is released; `Fail` says which status it has.
+    than an answer may take to begin; `Hold` answers once it is released; `Fail` has the status whose name it
+    is sent, FAILED_PRECONDITION without one.
     """
 
     def __init__(self) -> None:
@@ -69,7 +70,7 @@ class Service(grpc.GenericRpcHandler):
         return b"late"
 
     def fail(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today")
+        context.abort(grpc.StatusCode[request.decode() or "FAILED_PRECONDITION"], "not today")
         return b""
 
 
@@ -111,6 +112,59 @@ def test_a_call_passes_with_its_trailers_and_status(
     assert ("x-trailer", "kept") in made.trailing_metadata()
     assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert failed.value.details() == "not today"
+
+
+@pytest.mark.parametrize(
+    ("name", "counted_as", "error"),
+    [
+        ("FAILED_PRECONDITION", 400, ""),
+        ("UNIMPLEMENTED", 404, ""),
+        ("INTERNAL", 500, SERVER_ERROR),
+        ("UNAVAILABLE", 503, SERVER_ERROR),
+    ],
+)
+def test_what_the_server_itself_answers_is_counted_by_its_status(
+    gateway: Gateway,
+    call: Callable[..., grpc.UnaryUnaryMultiCallable],
+    name: str,
+    counted_as: int,
+    error: str,
+) -> None:
+    call("Echo")(b"lamp", timeout=CLOCK)
+    with pytest.raises(grpc.RpcError):
+        call("Fail")(name.encode(), timeout=CLOCK)
+
+    answered, failed = gateway.counted(2)
+    assert (answered.status, answered.failure) == (200, NONE)
+    assert (failed.status, failed.failure.reason, failed.policy) == (counted_as, error, "")
+
+
+def test_an_answer_that_is_no_grpc_is_an_error_of_the_upstream(
+    gateway: Gateway, call: Callable[..., grpc.UnaryUnaryMultiCallable]
+) -> None:
+    """Of a server of HTTP/1 the caller sees UNKNOWN; callers of HTTP get its answer as it is."""
+    gateway.apply(API.replace("UPSTREAM", gateway.upstream.url))
+
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Echo")(b"lamp", timeout=CLOCK)
+    assert gateway.post("/shop.Orders/Echo").status_code == 200
+
+    assert failed.value.code() is grpc.StatusCode.UNKNOWN
+    counted, of_http = gateway.counted(2)
+    assert (counted.status, counted.failure) == (500, (SERVER_ERROR, "500"))
+    assert (of_http.status, of_http.failure) == (200, NONE)
+
+
+def test_a_stream_that_its_caller_leaves_is_no_error(gateway: Gateway) -> None:
+    """It never came to a status; its answer began well."""
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        ticks = channel.unary_stream("/shop.Orders/Tick")(b"", timeout=CLOCK)
+        next(ticks)
+        ticks.cancel()
+
+        [left] = gateway.counted()
+
+    assert (left.status, left.failure, left.service) == (200, NONE, "a-backend")
 
 
 def test_the_deadline_reaches_the_server(call: Callable[..., grpc.UnaryUnaryMultiCallable]) -> None:
@@ -162,20 +216,23 @@ HMAC_KEY = "k" * 32
 NO_TOKEN = {"signingMethod": "hmac", "textKey": "a" * 32, "skipClientIdValidation": True}
 ONCE = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 3_600_000}]}
 REFUSALS = [
-    ("http-basic-authentication", {"username": "ann", "password": "x"}, grpc.StatusCode.UNAUTHENTICATED),
-    ("jwt-validation", NO_TOKEN, grpc.StatusCode.UNAUTHENTICATED),
-    ("rate-limiting", ONCE, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ("http-basic-authentication", {"username": "ann", "password": "x"}, grpc.StatusCode.UNAUTHENTICATED, 401),
+    ("jwt-validation", NO_TOKEN, grpc.StatusCode.UNAUTHENTICATED, 400),
+    ("rate-limiting", ONCE, grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
+    ("ip-allowlist", {"ips": ["192.0.2.1"]}, grpc.StatusCode.PERMISSION_DENIED, 403),
 ]
 
 
-@pytest.mark.parametrize(("policy", "config", "status"), REFUSALS)
+@pytest.mark.parametrize(("policy", "config", "status", "counted_as"), REFUSALS)
 def test_what_a_policy_refuses_is_a_status_of_grpc(
     gateway: Gateway,
     call: Callable[..., grpc.UnaryUnaryMultiCallable],
     policy: str,
     config: dict[str, Any],
     status: grpc.StatusCode,
+    counted_as: int,
 ) -> None:
+    """It is counted by the status that a caller of HTTP would have got, though its own is 200."""
     refusing(gateway, policy, config)
 
     for _ in range(2):
@@ -183,6 +240,8 @@ def test_what_a_policy_refuses_is_a_status_of_grpc(
             call("Echo")(b"lamp", timeout=CLOCK)
 
     assert failed.value.code() is status
+    last = gateway.counted(2)[-1]
+    assert (last.policy, last.status, last.failure) == (policy, counted_as, NONE)
 
 
 def signed_call() -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from typing import NamedTuple
 
+from gateways.agent.traffic import grpc
 from gateways.protocol.failures import (
     CONNECTION_FAILED,
     CONNECTION_REFUSED,
@@ -35,6 +36,8 @@ _BEFORE_START = (
 )
 """What Envoy answers of these in the upstream's place has the status 200 where a call is gRPC's."""
 _IN_THE_ANSWER = frozenset(["UC", "UR", "UT", "UPE", "SI", "UMSDR", "LR"])
+_LEFT = frozenset(["DC", "DR"])
+"""The caller's connection or, of HTTP/2, its stream ended before the answer."""
 _BY_FLAG = {
     "UH": NO_HEALTHY_HOST,
     "DF": DNS_FAILURE,
@@ -83,7 +86,7 @@ class Failure(NamedTuple):
 NONE = Failure()
 
 
-def failure(status: int, flags: str, details: str) -> Failure:
+def failure(status: int, flags: str, details: str, grpc_status: int | None = None) -> Failure:
     """Why a request failed that no policy refused. `flags` and `details` as Envoy logs them, "" for none."""
     found = set(flags.split(","))
     if status == UPGRADED:
@@ -92,7 +95,8 @@ def failure(status: int, flags: str, details: str) -> Failure:
     if is_cut or details.startswith(_AFTER_START):
         return Failure(CUT, next((word for flag, word in _CUT_BY.items() if flag in found), "closed"))
     if details == "via_upstream":
-        return Failure(SERVER_ERROR, str(status)) if status >= 500 else NONE
+        answered = grpc.http_status(status, grpc_status)
+        return Failure(SERVER_ERROR, str(answered)) if answered >= 500 else NONE
     if "UF" in found:
         return _connection(details)
     if "SI" in found and status == 504:
@@ -100,11 +104,16 @@ def failure(status: int, flags: str, details: str) -> Failure:
     return Failure(next((reason for flag, reason in _BY_FLAG.items() if flag in found), ""))
 
 
-def http_status(found: Failure, status: int) -> int:
-    """The status that callers of HTTP have of it: gRPC's have 200 whatever failed, and words beside it."""
-    if found.reason in ("", CUT) or not 0 < status < 400:
+def http_status(found: Failure, status: int, flags: str, grpc_status: int | None) -> int:
+    """The status that callers of HTTP have of it: gRPC's have 200 whatever failed, and words beside it.
+
+    Of an answer that did not come to its end, or whose caller left, its beginning is all that is known.
+    """
+    if found.reason == CUT or status == UPGRADED or _LEFT & set(flags.split(",")):
         return status
-    return _STATUSES.get(found.reason, 503)
+    if found.reason in ("", SERVER_ERROR):
+        return grpc.http_status(status, grpc_status)
+    return _STATUSES.get(found.reason, 503) if 0 < status < 400 else status
 
 
 def at_upstream(found: Failure, address: str) -> Failure:

@@ -21,7 +21,7 @@ RESOURCES_PER_API = 50
 SERVICES_PER_API = 100
 
 _REMEMBERED = 4096
-ASKED = (*access_log.SENT_ON, "downstream_")
+ASKED = (*access_log.SENT_ON, "downstream_", "http2.remote_re")
 """How the response code details of a request begin that went to an upstream: answered, or left meanwhile."""
 
 K = TypeVar("K")
@@ -120,10 +120,10 @@ class Labels:
         method = key.method if key.method in METHODS else OTHER_METHOD
         native = None if key.policy else self.native(key)
         policy, check = (native.policy, native.check) if native else (key.policy, key.check)
-        failed = NONE if policy else failure(key.status, key.flags, key.details)
+        failed = NONE if policy else failure(key.status, key.flags, key.details, key.grpc_status)
         is_asked = not policy and (failed.reason or key.details.startswith(ASKED))
         service = self._service(key) if is_asked else ""
-        status = http_status(failed, key.status)
+        status = key.refused_with or http_status(failed, key.status, key.flags, key.grpc_status)
         return TrafficLabels(key.route, method, status, policy, key.application, failed, "", check, service)
 
     def _service(self, key: access_log.Key) -> str:

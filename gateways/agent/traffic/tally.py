@@ -286,7 +286,7 @@ def _sample(labels: Labels, line: bytes, alike: _Alike) -> RequestSample:
     reason = entry.reason
     if not alike.key.policy and (native := labels.native(alike.key)):
         time = f"{entry.total_us / 1000:.0f} ms"
-        reason = native.told(entry.remote_address, entry.user_agent, alike.key.status, time)
+        reason = native.told(entry.remote_address, entry.user_agent, alike.group.status, time)
     return RequestSample(
         at=entry.at,
         **_labels(_at_upstream(alike.group, entry.upstream)),

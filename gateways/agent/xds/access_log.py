@@ -36,6 +36,7 @@ _KEY = (
     "%DYNAMIC_METADATA(gatewright:application)%",
     "%RESPONSE_FLAGS%",
     "%UPSTREAM_CLUSTER_RAW%",
+    "%GRPC_STATUS_NUMBER%",
 )
 _REST = (
     "%UPSTREAM_CLUSTER%",
@@ -196,6 +197,9 @@ class RouteName:
 class Key:
     """What a line is counted by; "" for what there is not. `check` is which one of the policy's refused,
     `service` what the route leads to, whether or not the request came so far.
+
+    `grpc_status` is of calls of gRPC alone, `refused_with` of those that a script refused: the status of HTTP
+    in the place of which they got it.
     """
 
     route: RouteName
@@ -207,20 +211,26 @@ class Key:
     flags: str
     check: str = ""
     service: str = ""
+    grpc_status: int | None = None
+    refused_with: int | None = None
 
 
 def key(text: bytes) -> Key | None:
-    """None for a request of no route. Raises ValueError. The release before told no cluster."""
+    """None for a request of no route. Raises ValueError. The release before told no status of gRPC, the one
+    before it no cluster.
+    """
     route, method, status, *others = text.decode(errors="replace").split(PART)
     if route == _NOTHING:
         return None
-    details, policy, application, flags, cluster = map(_value, [*others, *([_NOTHING] * (len(others) == 4))])
+    missing = [_NOTHING] * (6 - len(others)) if len(others) > 3 else []
+    details, policy, application, flags, cluster, grpc = map(_value, [*others, *missing])
     if details == retries.REFUSED:
         details, flags = retries.TOO_LATE, TIMED_OUT
-    policy, _, check = policy.partition(" ")
+    policy, check, refused_with, *_ = [*policy.split(" "), "", ""]
     name = RouteName.read(route)
     service = service_of(cluster, name.namespace)
-    return Key(name, method, int(status), details, policy, application, flags, check, service)
+    said = details, policy, application, flags, check, service
+    return Key(name, method, int(status), *said, _number(grpc), _number(refused_with))
 
 
 @dataclass(frozen=True)
@@ -292,3 +302,7 @@ def microseconds(text: bytes) -> int | None:
 
 def _value(text: str) -> str:
     return "" if text == _NOTHING else text
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None

@@ -37,11 +37,13 @@ def line(
     flags: str = "-",
     host: str = "10.0.0.7:80",
     cluster: str | None = "-",
+    grpc: str | None = "-",
 ) -> bytes:
-    """Without a `cluster` it is one of the release before."""
+    """Without `grpc` it is one of the release before, without a `cluster` of the one before that."""
     time = at if isinstance(at, str) else f"{at:.6f}"
     name = "-" if route is None else f"{route} {removed} {put} "
-    key = PART.join([name, method, str(status), details, policy, "-", flags, *([cluster] if cluster else [])])
+    later = [one for one in (cluster, grpc if cluster else None) if one]
+    key = PART.join([name, method, str(status), details, policy, "-", flags, *later])
     rest = PART.join([host, host, "HTTP/1.1", "127.0.0.1", agent])
     fields = [
         time,

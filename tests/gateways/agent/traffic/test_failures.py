@@ -129,5 +129,62 @@ def test_what_callers_of_grpc_are_told_with_200_is_an_error_as_to_others() -> No
     assert [resource.server_errors for resource in batch.resources] == [3]
 
 
+@pytest.mark.parametrize(
+    ("grpc", "expected"),
+    [
+        ("-", ("", "", 200)),
+        (None, ("", "", 200)),
+        ("0", ("", "", 200)),
+        ("1", ("", "", 499)),
+        ("3", ("", "", 400)),
+        ("4", ("server_error", "10.0.0.7:80", 504)),
+        ("5", ("", "", 404)),
+        ("6", ("", "", 409)),
+        ("7", ("", "", 403)),
+        ("8", ("", "", 429)),
+        ("9", ("", "", 400)),
+        ("10", ("", "", 409)),
+        ("11", ("", "", 400)),
+        ("12", ("", "", 404)),
+        ("14", ("server_error", "10.0.0.7:80", 503)),
+        ("16", ("", "", 401)),
+        *((one, ("server_error", "10.0.0.7:80", 500)) for one in ("2", "13", "15", "17", "4294967295")),
+    ],
+)
+def test_what_a_call_of_grpc_is_answered_is_counted_by_its_status(
+    grpc: str | None, expected: tuple[str, str, int]
+) -> None:
+    assert counted(tallied(line(grpc=grpc))) == {expected: 1}
+
+
+@pytest.mark.parametrize(
+    ("flags", "details", "expected"),
+    [
+        ("DR", "http2.remote_reset", ("", "", 200)),
+        ("DC", "downstream_remote_disconnect", ("", "", 200)),
+        ("UC", AFTER % "connection_termination", ("cut", "10.0.0.7:80", 200)),
+    ],
+)
+def test_of_a_call_of_grpc_without_an_end_no_status_is_known(
+    flags: str, details: str, expected: tuple[str, str, int]
+) -> None:
+    """Envoy says UNKNOWN then."""
+    assert counted(tallied(line(grpc="2", flags=flags, details=details))) == {expected: 1}
+
+
+def test_a_call_of_grpc_that_a_script_refused_is_counted_by_the_status_of_http() -> None:
+    refused = {"details": "lua_response", "grpc": "8"}
+
+    batch = tallied(
+        line(policy="json-threat-protection body 413", **refused), line(policy="quota  429", **refused)
+    )
+
+    assert counted(batch) == {("", "", 413): 1, ("", "", 429): 1}
+    assert {(one.policy, one.policy_check) for one in batch.counts} == {
+        ("json-threat-protection", "body"),
+        ("quota", ""),
+    }
+
+
 def counted(batch: TrafficBatch) -> dict[tuple[str, str, int], int]:
     return {(one.failure, one.upstream_host, one.status): one.requests for one in batch.counts}

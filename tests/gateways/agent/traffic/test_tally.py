@@ -226,13 +226,14 @@ def test_lines_are_counted_by_the_upstream_that_was_asked() -> None:
         line(cluster=to_v2),
         line(cluster=to_v2, status=503, details="no_healthy_upstream", flags="UH"),
         line(cluster=to_v2, status=0, details="downstream_remote_disconnect", flags="DC"),
+        line(cluster=to_v2, status=0, details="http2.remote_reset", flags="DR"),
         line(cluster=to_v1, status=429, policy="rate-limiting", details="lua_response"),
         line(cluster=to_v1, details="cache.response_from_cache_filter"),
         line(cluster="v1.elsewhere.svc-0a1b2c3d"),
         line(cluster=None),
     )
 
-    assert Counter({one: total(batch, one) for one in ("v1", "v2", "")}) == {"v1": 3, "v2": 3, "": 4}
+    assert Counter({one: total(batch, one) for one in ("v1", "v2", "")}) == {"v1": 3, "v2": 4, "": 4}
     assert {one.service for one in batch.samples} == {"v1", "v2", ""}
     assert all(not one.service for one in batch.without_services().counts)
 
