@@ -17,12 +17,13 @@ ENCODED_SLASH = "%2[fF]|%5[cC]"
 SLASH = "(?:/|%(?:25)*(?:2[fF]|5[cC]))"
 """What some server takes for a slash, one that decodes twice included."""
 DOT = r"(?:\.|%(?:25)*2[eE])"
-BLANK = "%(?:25)*(?:20|09)"
+BLANK = "%(?:25)*(?:[01][0-9a-fA-F]|20)"
+"""What `trim` takes off in Java: all up to the space. Spring took it off each segment once (CVE-2016-5007)."""
 SEMICOLON = "(?:;|%(?:25)*3[bB])"
 _END = f"(?:(?:{SLASH}|{SEMICOLON}).*)?"
 _UNRESERVED = "2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE]"
 
-BAD_SEGMENT = f"{SEMICOLON}.*|{DOT}(?:{DOT}|{BLANK})*{_END}"
+BAD_SEGMENT = f"{SEMICOLON}.*|(?:{BLANK})*{DOT}(?:{DOT}|{BLANK})*{_END}"
 """From a segment's first character on: `;x`, `.`, `..;x`, `...`. Tomcat reads `/..;x/` as `/../`."""
 _BAD = "|".join(
     (

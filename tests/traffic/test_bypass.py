@@ -33,6 +33,13 @@ OTHER_SPELLINGS = [
     "/admin./x",
     "/admin%20/x",
     "/admin.%20;x/x",
+    # What trims each segment.
+    "/admin%0A/x",
+    "/admin%1f;x/x",
+    "/%20admin/x",
+    "/%2509admin/x",
+    "/%20/admin/x",
+    "/%0d%20;x/%20admin/x",
     "http://other/admin/x",
     "http://user:pass@other/admin/x",
 ]
@@ -62,6 +69,9 @@ REFUSED = [
     # What Windows reads as one.
     "/public/..%20/admin/x",
     "/public/.../admin/x",
+    "/public/..%0A/admin/x",
+    "/public/%20../admin/x",
+    "/public/%2509..%1F;x/admin/x",
     # A host's name, to what reads the target as a URL.
     "//admin/x",
     "//public/admin/x",
@@ -238,10 +248,18 @@ def test_rule_guards_without_a_base_path_too(gateway: Gateway) -> None:
 def test_other_spellings_of_a_guarded_host_are_guarded(gateway: Gateway) -> None:
     apply(gateway, guarded({"host": r"^api\.example$"}))
     hosts = [b"api.example", b"API.example", b"api.example:8443", b"api.example."]
+    hosts += [b"api.example:", b"api.example.:", b"api.example..", b"api.example:80:80", b"api.example:a"]
 
     found = {host: http1(gateway.port, b"/", host=host) for host in hosts}
 
     assert found == dict.fromkeys(hosts, 401)
+
+
+@pytest.mark.parametrize("host", [b"api%2eexample", b"api.example%2e", b"a,api.example", b"a@api.example"])
+def test_a_host_that_is_read_in_different_ways_is_refused(gateway: Gateway, host: bytes) -> None:
+    apply(gateway, guarded({"host": r"^api\.example$"}))
+
+    assert http1(gateway.port, b"/", host=host) == 400
 
 
 def test_method_in_lower_case_is_guarded_as_the_one_it_resembles(gateway: Gateway) -> None:

@@ -143,6 +143,7 @@ PIECES = [
     "public",
     "a",
     "%2561",
+    "%20",
 ]
 
 
@@ -154,13 +155,16 @@ def spellings() -> Iterator[str]:
 
 
 def readings(path: str) -> Iterator[str]:
-    """What servers make of a path: decoded or not, parameters cut or not, slashes merged, dots resolved."""
-    for times, cuts, merges in itertools.product((0, 1, 2), (True, False), (True, False)):
+    """What servers make of a path: decoded or not, parameters cut or not, segments trimmed or not, slashes
+    merged, dots resolved.
+    """
+    for times, cuts, merges, trims in itertools.product((0, 1, 2), *[(True, False)] * 3):
         read = path
         for _ in range(times):
             read = re.sub(";[^/]*", "", read) if cuts else read
             read = unquote(read).replace("\\", "/")
         read = re.sub(";[^/]*", "", read) if cuts else read
+        read = "/".join(one.strip() for one in read.split("/")) if trims else read
         yield resolved(re.sub("//+", "/", read) if merges else read)
 
 

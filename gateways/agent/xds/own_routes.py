@@ -13,9 +13,10 @@ def refused_paths(slashes: Slashes) -> dict[str, Any]:
 
 def refused_hosts() -> Iterator[dict[str, Any]]:
     """Envoy joins two Host headers with a comma. Of two hosts, or of one behind a user's name, no rule over
-    hosts would hold, where others than the gateway may take the one that it names.
+    hosts would hold, where others than the gateway may take the one that it names; nor of one that is
+    percent-encoded, which URL parsers decode.
     """
-    for mark in ",@":
+    for mark in ",@%":
         named = {"name": ":authority", "string_match": {"contains": mark}}
         yield {
             "match": {"prefix": "/", "headers": [named]},

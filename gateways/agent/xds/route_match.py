@@ -63,13 +63,14 @@ def _any_of(expression: str) -> str:
 
 
 def _headers(rule: Rule) -> list[tuple[str, str]]:
-    """(header, expression) of everything but the path. A host matches with or without dot and port behind.
+    """(header, expression) of everything but the path. A host matches with or without dots, and what servers
+    take for a port, behind: an empty one too, and to nginx whatever follows a colon.
 
     In HTTP/2 a method comes as the caller writes it, and there are upstreams to whom "get" is GET.
     """
     wanted = [(":method", f"(?i:{rule.methods})")] if rule.methods else []
     if rule.host:
-        wanted.append((":authority", rf"(?i:{rule.host})\.?(?::[0-9]+)?"))
+        wanted.append((":authority", rf"(?i:{rule.host})\.*(?s::.*)?"))
     return [*wanted, *((name.lower(), text) for name, text in rule.headers)]
 
 
