@@ -1,7 +1,7 @@
 """What gRPC's statuses are in HTTP's: a call is answered with 200 whatever became of it.
 
-As Google's APIs map them, but for UNIMPLEMENTED: that there is no such method is 404 in gRPC's own table, and an
-error of who called.
+As Google's APIs map them, but for UNIMPLEMENTED: that there is no such method is 404 in gRPC's own table, and
+an error of who called.
 """
 
 _OF_HTTP = {
@@ -22,8 +22,8 @@ _OF_HTTP = {
 
 
 def http_status(status: int, grpc_status: int | None) -> int:
-    """The status that an answer is counted by. None: it is no call of gRPC. What is unknown is an error of the
-    server's, as UNKNOWN, INTERNAL and DATA_LOSS are.
+    """The status that an answer is counted by. None: it is no call of gRPC. What is unknown is an error of
+    the server, as UNKNOWN, INTERNAL and DATA_LOSS are.
     """
     if not grpc_status or not 200 <= status < 400:
         return status
