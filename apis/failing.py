@@ -14,7 +14,7 @@ TITLES = {
     f.NO_HEALTHY_HOST: "No healthy host",
     f.RESPONSE_TIMEOUT: "No answer in time",
     f.RESET: "Closed without an answer",
-    f.PROTOCOL_ERROR: "Answer is not HTTP",
+    f.PROTOCOL_ERROR: "Answer cannot be read",
     f.OVERFLOW: "Too many requests waiting",
     f.CUT: "Answer cut in the middle",
     f.SERVER_ERROR: "Error of the upstream",
@@ -30,7 +30,8 @@ _SENTENCES = {
     f.NO_HEALTHY_HOST: "no healthy host behind {host}",
     f.RESPONSE_TIMEOUT: "no answer from {host} in time",
     f.RESET: "{host} closes the connection without an answer",
-    f.PROTOCOL_ERROR: "{host} answers with what is not HTTP, or not in the version that it is asked in",
+    f.PROTOCOL_ERROR: "answers of {host} cannot be read: no HTTP, not the version that it is asked in, "
+    "or headers of more than 60 KB",
     f.OVERFLOW: "too many requests wait for {host}",
     f.CUT: "answers of {host} are cut in the middle",
     f.SERVER_ERROR: "{host} answers with {detail}",

@@ -76,6 +76,13 @@ def babbles(connection: socket.socket) -> None:
     time.sleep(0.5)
 
 
+def boasts(connection: socket.socket) -> None:
+    """With more headers than Envoy reads, which it tells like what is no HTTP."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 70_000 + b"\r\ncontent-length: 0\r\n\r\n")
+    time.sleep(0.5)
+
+
 def is_mute(connection: socket.socket) -> None:
     connection.recv(4096)
     time.sleep(5)
@@ -93,6 +100,7 @@ def is_broken(connection: socket.socket) -> None:
         (resets, "reset", "", 503),
         (cuts, "cut", "closed", 200),
         (babbles, "protocol_error", "", 502),
+        (boasts, "protocol_error", "", 502),
         (is_mute, "response_timeout", "", 504),
         (is_broken, "server_error", "503", 503),
     ],
