@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -73,7 +74,8 @@ class Child:
         self._process.wait()
 
     def _keep_output(self, logs: Path, echo: Callable[[str, str], None] | None) -> None:
-        file = RotatingFileHandler(logs / f"{self.program.name}.log", maxBytes=LOG_BYTES, backupCount=1)
+        """Whatever becomes of it: a program whose output nobody reads stands still."""
+        file = _LogFile(logs / f"{self.program.name}.log", maxBytes=LOG_BYTES, backupCount=1, delay=True)
         stream = self._process.stdout
         assert stream is not None
         with stream:
@@ -82,8 +84,15 @@ class Child:
                 self.last_lines.append(line)
                 file.handle(_record(line))
                 if echo:
-                    echo(self.program.name, line)
-        file.close()
+                    with suppress(OSError):
+                        echo(self.program.name, line)
+        with suppress(OSError):
+            file.close()
+
+
+class _LogFile(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 its name in logging
+        """A line that a full disk does not take is lost, without a traceback for each."""
 
 
 def _record(line: str) -> logging.LogRecord:

@@ -107,8 +107,11 @@ class Supervisor:
             for name, child in self._children.items()
         ]
         fresh = self._ledger.with_suffix(".new")
-        fresh.write_text(json.dumps(entries))
-        fresh.rename(self._ledger)
+        try:
+            fresh.write_text(json.dumps(entries))
+            fresh.rename(self._ledger)
+        except OSError as error:  # they end with us all the same
+            self._say(f"{self._ledger} cannot be written ({error.strerror})")
 
     def _obituary(self, child: Child) -> str:
         name = child.program.name

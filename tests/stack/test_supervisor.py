@@ -4,10 +4,13 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from console.management.commands import up
 from console.stack.programs import Child, Program
 from console.stack.stack_error import StackError
 from console.stack.supervisor import Supervisor, _born
@@ -133,6 +136,41 @@ def test_record_that_was_lost_with_the_machine_hinders_no_start(tmp_path: Path, 
     assert not (tmp_path / "processes.json").exists()
 
 
+def test_output_that_cannot_be_kept_or_shown_hinders_no_program(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its pipe takes 64 KB that nobody reads."""
+    full = Path("/dev/full").open("w")  # noqa: SIM115 closing it would fail, too
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "clock.log").symlink_to("/dev/full")
+
+    child = Child(python("clock", "for _ in range(500): print('x' * 1000)"), logs, partial(_show, full))
+
+    wait_for(lambda: child.exit_code is not None, 10, "clock")
+    assert child.exit_code == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_a_record_that_cannot_be_written_is_told_and_hinders_no_start(
+    tmp_path: Path, supervisor: Supervisor, said: list[str]
+) -> None:
+    (tmp_path / "processes.new").mkdir()
+
+    child = started(supervisor, python("clock", STAYS))
+
+    assert child.exit_code is None
+    assert said == [f"{tmp_path / 'processes.json'} cannot be written (Is a directory)"]
+
+
+def test_lines_that_nobody_can_read_end_nothing() -> None:
+    command = up.Command(stdout=Path("/dev/full").open("w"))  # noqa: SIM115 closing it would fail, too
+    command.began = 0.0
+
+    command.say("console was ended by SIGKILL; starting it again")
+    command.show("console", "x" * 100_000)
+
+
 def test_programs_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""
 import sys, os, signal
@@ -153,3 +191,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def _is_gone(pid: int) -> Callable[[], bool]:
     return lambda: _born(pid) is None
+
+
+def _show(stream: TextIO, name: str, line: str) -> None:
+    print(name, line, file=stream, flush=True)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,10 @@ class Command(BaseCommand):
 
     def welcome(self, login: first_start.FirstLogin, addresses: Addresses, home: Path) -> None:
         self.say("Ready")
+        with suppress(OSError):
+            self._tell(login, addresses, home)
+
+    def _tell(self, login: first_start.FirstLogin, addresses: Addresses, home: Path) -> None:
         self.stdout.write(
             f"\n  Console    {settings.CONSOLE_URL}\n  Log in as  {login.username}, password: {login.told}\n"
             f"  Echo API   {addresses.echo} (an upstream to try things with)\n"
@@ -130,12 +135,15 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def say(self, line: str) -> None:
-        self.stdout.write(f"{time.monotonic() - self.began:6.1f} s  {line}")
-        self.stdout.flush()
+        """Where nobody reads it any more (a full disk, a pipe that was closed), all goes on."""
+        with suppress(OSError):
+            self.stdout.write(f"{time.monotonic() - self.began:6.1f} s  {line}")
+            self.stdout.flush()
 
     def show(self, name: str, line: str) -> None:
         """A line that a program wrote."""
-        self.stdout.write(f"{name:>8} | {line}")
+        with suppress(OSError):
+            self.stdout.write(f"{name:>8} | {line}")
 
 
 def _addresses(home: Path) -> Addresses:
