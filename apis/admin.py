@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db import models
 
 from apis.api_test import ApiTest, ApiTestRun
+from apis.brought_to_many import BroughtToMany
 from apis.bulk.models import BulkChange, Plan
 from apis.change_set import ChangeSet
 from apis.documents.specification import Operation, Specification
@@ -144,6 +145,13 @@ class BroughtAdmin(ReadOnly, ModelAdmin):
     list_filter = ("api__environment",)
     list_select_related = ("api__asset", "gateway", "entry", "revision", "replaced")
     search_fields = ("api__asset__name", "gateway__name")
+
+
+@admin.register(BroughtToMany)
+class BroughtToManyAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "environment", "entry", "at")
+    list_filter = ("environment",)
+    list_select_related = ("environment__organization", "entry")
 
 
 @admin.register(ChangeSet)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apis import certificates, granted, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
+from apis.brought_to_many import BroughtToMany  # noqa: F401 - Django finds its models here
 from apis.change_set import InChangeSet
 from apis.from_catalog import FromCatalog
 from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its models here

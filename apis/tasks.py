@@ -4,7 +4,7 @@ from celery import shared_task
 
 from apis.bulk import promoting, running
 from apis.certifying import acme
-from apis.changes import authorities, bookkeeping
+from apis.changes import authorities, bookkeeping, noting
 from apis.copying import jobs as copying
 from apis.deployment import books, push
 from apis.documents import reading
@@ -20,6 +20,18 @@ def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
     if pause := push.push(gateway_id):
         bookkeeping.enqueue_later(gateway_id, pause)
+
+
+@shared_task
+def note_brought(pk: int) -> None:
+    """Note some of what a change brought to very many APIs; safe to run twice."""
+    noting.work(pk)
+
+
+@shared_task
+def tend_notes() -> None:
+    """Go on with what was left to be noted."""
+    noting.tend()
 
 
 @shared_task

@@ -106,6 +106,7 @@ def _pages(made: Any) -> dict[str, Page]:
         "the progress of a change of all": f"/apis/bulk/{_begun()}",
         "all bulk changes": "/apis/bulk",
         "starting a change of all": Sent({"tags": "eu"}, lambda: f"/apis/bulk/{_asked('tag')}/start"),
+        "switching an automated policy of all": _switching(),
         "asking for a change of all": Sent(every | {"environment": str(place.pk)}, lambda: "/apis/bulk"),
     }
 
@@ -122,6 +123,19 @@ def _rest(path: str) -> Rest:
     place = _place()
     start = f"/apimanager/api/v1/organizations/{place.organization_id}/environments/{place.pk}"
     return Rest(f"{start}/{path}", tokens.issue(_user()))
+
+
+def _switching() -> Sent:
+    from bench.console_changes import noted, switched
+
+    policy = switched(_user(), _place())
+
+    def address() -> str:
+        noted()
+        policy.refresh_from_db()
+        return f"/apis/automated/{policy.pk}/{'enable' if policy.is_disabled else 'disable'}"
+
+    return Sent({}, address)
 
 
 def _told_set() -> Any:

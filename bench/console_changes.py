@@ -1,12 +1,29 @@
 """Changes of all APIs at once, for measuring what pages tell of them."""
 
 from apis.api_name import NAME
-from apis.automated.models import PolicySet
+from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.brought_to_many import BroughtToMany
+from apis.changes import automated, noting
+from apis.changes.automated_check import Applies
 from apis.models import ApiInstance
 from console import audit
 from console.models import AuditEntry, Environment, User
 
 ENTRIES = 10
+
+
+def switched(user: User, environment: Environment) -> AutomatedPolicy:
+    """An automated policy of all of them, which is to be disabled and enabled."""
+    label = f"switched {environment.automated_policies.count()}"
+    made = automated.add(user, environment, "ip-allowlist", {"ips": ["10.0.0.0/8"]}, Applies(), label=label)
+    noted()
+    return made
+
+
+def noted() -> None:
+    """What a worker does after a change."""
+    for pk in BroughtToMany.objects.values_list("pk", flat=True):
+        noting.work(pk)
 
 
 def told_set(user: User, environment: Environment) -> PolicySet:

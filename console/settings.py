@@ -298,6 +298,7 @@ CELERY_BEAT_SCHEDULE = {
     "apis-renew-certificates": {"task": "apis.tasks.renew_certificates", "schedule": 900.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},
+    "apis-tend-notes": {"task": "apis.tasks.tend_notes", "schedule": 15.0},
     "apis-tend-bulk-changes": {"task": "apis.tasks.tend_bulk_changes", "schedule": 15.0},
     "apis-tend-imports": {"task": "apis.tasks.tend_imports", "schedule": 15.0},
     "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},

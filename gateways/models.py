@@ -80,6 +80,11 @@ class Gateway(models.Model):
         max_length=64, blank=True, help_text="Of the snapshot last built, at that generation."
     )
     built_generation = models.BigIntegerField(default=0)
+    noting_generation = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Of a change of which is still to be noted which APIs it changed; 0 for none.",
+    )
     is_revoked = models.BooleanField(default=False)
     trusted_networks = models.JSONField(
         default=list, blank=True, help_text="Of the proxies before it, whose word on the caller it takes."

@@ -333,7 +333,7 @@ def _record(
         after=after,
     )
     if entry:
-        bookkeeping.explain(Brought.objects.filter(gateway__environment=where), entry)
+        bookkeeping.explain_shared(Brought.objects.filter(gateway__environment=where), entry)
 
 
 def _facts(policy: AutomatedPolicy) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.functions import TransactionNow
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
@@ -18,6 +19,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from apis.assets.models import Asset
+from apis.brought_to_many import BroughtToMany
 from apis.left_gateway import LeftGateway
 from apis.models import ApiInstance, Route, RouteUpstream
 from apis.revision import Brought, Revision
@@ -60,6 +62,13 @@ _RAISE = """
     )
     SELECT id, generation FROM raised
 """
+_RAISE_TO_NOTE = """
+    UPDATE gateways_gateway
+    SET generation = generation + 1, noting_generation = generation + 1, updated_at = %s
+    WHERE id = ANY(%s) RETURNING id, generation
+"""
+NOTED_AT_ONCE = 200
+"""The most APIs of a change whose request itself notes of each that it changed."""
 
 
 # In no order: that of a list goes by the asset's name, and the asset would be locked, too.
@@ -68,7 +77,7 @@ _LOCKED = CompiledQuery(
 )
 
 
-def _gateways(ids: Collection[UUID]) -> "QuerySet[Gateway, UUID]":
+def locked_gateways(ids: Collection[UUID]) -> "QuerySet[Gateway, UUID]":
     rows = Gateway.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
     return rows.values_list("pk", flat=True)
 
@@ -89,7 +98,7 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     when a gateway was.
     """
     known = {gateway.pk: gateway for gateway in gateways if gateway is not None}
-    ids = set(_GATEWAY(pk=next(iter(known))) if len(known) == 1 else _gateways(known))
+    ids = set(_GATEWAY(pk=next(iter(known))) if len(known) == 1 else locked_gateways(known))
     if gone := ", ".join(str(gateway) for pk, gateway in known.items() if pk not in ids):
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:
@@ -163,14 +172,38 @@ def note_left(api: ApiInstance, before: Gateway | None) -> None:
 
 
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
-    """The same for a change of what these deployed APIs share, each on its own gateway."""
-    found = dict(apis.order_by().exclude(gateway=None).values_list("pk", "gateway_id"))
-    _raised(set(found.values()))
+    """The same for a change of what these deployed APIs share, each on its own gateway; of very many, a
+    worker notes it (`noting`).
+    """
+    deployed = apis.order_by().exclude(gateway=None)
+    found = list(deployed.values_list("environment", "gateway").annotate(ids=ArrayAgg("pk")))
+    if sum(len(ids) for _, _, ids in found) > NOTED_AT_ONCE:
+        _note_later(found)
+        return
+    _raised({gateway for _, gateway, _ in found})
+    every = [pk for _, _, ids in found for pk in ids]
     with connection.cursor() as cursor:
-        cursor.execute(_BRING, [list(found)])
+        cursor.execute(_BRING, [every])
     generation = Subquery(Gateway.objects.order_by().filter(pk=OuterRef("gateway")).values("generation"))
-    apis = ApiInstance.objects.filter(pk__in=among(found))
+    apis = ApiInstance.objects.filter(pk__in=among(every))
     apis.update(**store.changed(generation), changed_at=timezone.now())
+
+
+def _note_later(found: Collection[tuple[UUID, UUID, list[int]]]) -> None:
+    """`found` has environment, gateway and APIs. The gateways' generations are raised; what that is to each
+    API, a worker notes before it pushes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE_TO_NOTE, [timezone.now(), [gateway for _, gateway, _ in found]])
+        generations: dict[UUID, int] = dict(cursor.fetchall())
+    for environment in {environment for environment, _, _ in found}:
+        own = {gateway: ids for where, gateway, ids in found if where == environment}
+        row = BroughtToMany.objects.create(
+            environment_id=environment,
+            left={str(gateway): [generations[gateway], ids] for gateway, ids in own.items()},
+            api_count=sum(map(len, own.values())),
+        )
+        transaction.on_commit(partial(enqueue_noting, row.pk))
 
 
 def _raised(
@@ -195,6 +228,18 @@ def enqueue(gateway_id: UUID) -> None:
         logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, "Valkey does not answer")
         return
     _enqueue(gateway_id)
+
+
+def enqueue_noting(pk: int) -> None:
+    """Ask a worker to note what was brought to many; where none can be reached, one finds it later."""
+    from apis.tasks import note_brought
+
+    if not background.is_valkey_up():
+        return
+    try:
+        note_brought.apply_async(args=(pk,), retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("noting was not enqueued change=%s error=%r", pk, error)
 
 
 def enqueue_later(gateway_id: UUID | str, pause: timedelta) -> None:
@@ -243,6 +288,12 @@ def record(
 def explain(brought: QuerySet[Brought], entry: AuditEntry) -> None:
     """Note the entry as the reason for what this transaction brought to gateways."""
     brought.filter(entry=None, at=TransactionNow()).update(entry=entry)
+
+
+def explain_shared(brought: QuerySet[Brought], entry: AuditEntry) -> None:
+    """The same after `bump_all`."""
+    if not BroughtToMany.objects.filter(entry=None, at=TransactionNow()).update(entry=entry):
+        explain(brought, entry)
 
 
 def record_asset(actor: User, environment: Environment, asset: Asset) -> None:

@@ -53,7 +53,7 @@ def follow_provider(environment: Environment, entry: AuditEntry | None) -> None:
 def _push(apis: ApiInstanceQuerySet, entry: AuditEntry | None) -> None:
     bookkeeping.bump_all(apis.deployed())
     if entry:
-        bookkeeping.explain(Brought.objects.filter(api__in=apis), entry)
+        bookkeeping.explain_shared(Brought.objects.filter(api__in=apis), entry)
 
 
 def _check(secret: Secret, users: list[PolicyBinding | AutomatedPolicy]) -> None:

@@ -235,4 +235,4 @@ def _record(
         after=after,
     )
     if entry:
-        bookkeeping.explain(Brought.objects.filter(gateway__environment=where), entry)
+        bookkeeping.explain_shared(Brought.objects.filter(gateway__environment=where), entry)

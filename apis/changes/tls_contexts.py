@@ -103,7 +103,8 @@ def edit_tls_context(
         bookkeeping.bump_all(ApiInstance.objects.with_tls(context).deployed())
     entry = _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
     if entry:
-        bookkeeping.explain(Brought.objects.filter(api__in=ApiInstance.objects.with_tls(context)), entry)
+        users = ApiInstance.objects.with_tls(context)
+        bookkeeping.explain_shared(Brought.objects.filter(api__in=users), entry)
     return context
 
 

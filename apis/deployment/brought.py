@@ -123,8 +123,8 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
 def unsent(api: ApiInstance) -> list[ShownEntry]:
     """What is to go to the gateway and was not sent yet, as while no worker runs: the newest first."""
     rows = Brought.objects.filter(api=api, gateway=api.gateway).filter(~Exists(_carrying()))
-    entries = [row.entry for row in rows.select_related("entry").order_by("-pk")[:_MOST_UNSENT] if row.entry]
-    return as_shown(entries)
+    newest = rows.select_related("entry").order_by("-generation")[:_MOST_UNSENT]
+    return as_shown([row.entry for row in newest if row.entry])
 
 
 def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, list[Any]]:
@@ -139,7 +139,7 @@ def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, 
     carrier = Subquery(_carrying().values("pk")[:1])
     rows = Brought.objects.filter(api=api).annotate(carrier=carrier, ran=ran)
     carried = defaultdict(list)
-    for row in rows.filter(carrier__in=[one.pk for one in found]).order_by("pk"):
+    for row in rows.filter(carrier__in=[one.pk for one in found]).order_by("generation", "pk"):
         carried[row.carrier].append(row)
     return carried
 

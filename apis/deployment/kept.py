@@ -34,9 +34,10 @@ class KeptRevision:
 
 def revisions(api: ApiInstance) -> QuerySet[Revision]:
     """Without their text, the one that was deployed last first."""
-    brought = Brought.objects.filter(revision=OuterRef("pk")).order_by("-pk").values("pk")
+    brought = Brought.objects.filter(revision=OuterRef("pk")).order_by("-at", "-pk")
+    last, at = (Subquery(brought.values(field)[:1]) for field in ("pk", "at"))
     found = Revision.objects.filter(api=api).without_text()
-    return found.annotate(last=Subquery(brought[:1])).order_by("-last", "-pk")
+    return found.annotate(last=last, last_at=at).order_by("-last_at", "-last", "-pk")
 
 
 def told(api: ApiInstance, found: QuerySet[Revision]) -> list[KeptRevision]:

@@ -20,6 +20,7 @@ from gateways.models import Ack, Replica, ResourceStatus
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
 KEPT = "_prefetched_objects_cache"
 """Where Django keeps what was prefetched for a row."""
+NOTING = "noting_generation"
 _SAID_OF_REPLICAS = ("gateway_id", "name", "last_heartbeat_at", "stopped_at")
 """What a status alone says of them, or follows from."""
 _PLAIN: dict[State, str] = {
@@ -143,13 +144,15 @@ class _Known:
 
     Of replicas it reads these columns, or all. `present` are those that did not say goodbye, `live` and
     `heard` (their ids) those of them that report; `refused` holds the acks by which a replica refused the
-    newest snapshot as a whole.
+    newest snapshot as a whole. While it is not noted which APIs of a gateway a change was of (`noting`), an
+    answer to it is waited for as if it was of all.
     """
 
     def __init__(self, apis: Sequence[ApiInstance], *columns: str) -> None:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.heard: set[UUID] = set()
+        self.noting: dict[object, int] = {}
         self.said: dict[tuple[UUID | None, str, str], dict[UUID, ReplicaAnswer]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
         self.names: in_words.Names = {}
@@ -158,6 +161,7 @@ class _Known:
             return
         for replica in _replicas(apis, gateways, columns):
             self.present[replica.gateway_id].append(replica)
+            self.noting[replica.gateway_id] = getattr(replica, NOTING)
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
                 self.heard.add(replica.pk)
@@ -192,7 +196,7 @@ class _Known:
     ) -> ReplicaStatus:
         """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
         running = answer.running_generation if answer else None
-        wanted = api.changed_generation
+        wanted = max(api.changed_generation, self.noting[api.gateway_id])
         if replica.pk not in self.heard:
             reason, since = f"{replica} is silent", replica.last_heartbeat_at
             return ReplicaStatus(replica, "silent", reason, wanted, running, since)
@@ -283,8 +287,12 @@ def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID], columns: Sequenc
     own = {api.gateway_id: api.gateway for api in apis if ApiInstance.gateway.is_cached(api)}
     held = [one for one in own.values() if one and "replicas" in getattr(one, KEPT, ())]
     if len(held) < len(gateways):
-        return Replica.objects.filter(gateway__in=gateways, stopped_at=None).only(*columns)
-    return [replica for one in held for replica in one.replicas.all() if replica.stopped_at is None]
+        rows = Replica.objects.filter(gateway__in=gateways, stopped_at=None).only(*columns)
+        return rows.annotate(**{NOTING: F("gateway__noting_generation")})
+    found = [(replica, one) for one in held for replica in one.replicas.all() if replica.stopped_at is None]
+    for replica, gateway in found:
+        setattr(replica, NOTING, gateway.noting_generation)
+    return [replica for replica, _ in found]
 
 
 def _key(api: ApiInstance) -> tuple[UUID | None, str, str]:

@@ -16,8 +16,9 @@ from gateways.models import ResourceStatus, heard_since
 # about an older version than the wanted one says nothing of that, as in `status`.
 _FACTS = """
     WITH replica AS (
-        SELECT id, gateway_id, last_heartbeat_at >= %(heard_since)s AS is_live
-        FROM gateways_replica WHERE stopped_at IS NULL
+        SELECT replica.id, gateway_id, last_heartbeat_at >= %(heard_since)s AS is_live, noting_generation
+        FROM gateways_replica AS replica JOIN gateways_gateway AS gateway ON gateway.id = gateway_id
+        WHERE stopped_at IS NULL
     ), refusal AS (
         SELECT replica_id, max(deployment.generation) AS generation
         FROM gateways_ack JOIN gateways_deployment AS deployment ON deployment.id = deployment_id
@@ -30,9 +31,11 @@ _FACTS = """
     ), told AS (
         SELECT api.id AS api_id, replica.id AS replica_id, is_live, running_generation,
             answer.replica_id IS NOT NULL AS is_answered,
-            coalesce(answer.generation >= changed_generation, false) AS is_about_wanted,
+            coalesce(answer.generation >= greatest(changed_generation, noting_generation), false)
+                AS is_about_wanted,
             answer.state = %(refused)s AS is_refused,
-            coalesce(refusal.generation >= changed_generation, false) AS is_refused_whole
+            coalesce(refusal.generation >= greatest(changed_generation, noting_generation), false)
+                AS is_refused_whole
         FROM api LEFT JOIN replica ON replica.gateway_id = api.gateway_id
             LEFT JOIN gateways_resourcestatus AS answer ON answer.replica_id = replica.id
                 AND answer.namespace = api.namespace AND answer.name = api.name

@@ -14,6 +14,7 @@ from apis.automated import coverage as covering
 from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
+from apis.changes import noting
 from apis.removed import Removed, RemovedQuerySet
 from apis.rules.policy_place import in_front, numbered
 from apis.views import automated_impact
@@ -116,6 +117,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
         "counts": counts_of(everything),
         "entries": audit.history(row)[:HISTORY_SHOWN],
         "gateways": _gateways(row),
+        "noting": noting.going(row.environment),
     }
     return shown.answer(request, "apis/automated_detail.html", "apis/_automated_coverage.html", context)
 
@@ -189,6 +191,7 @@ def _list(
         "api_count": environment.api_instances.count(),
         "gone": _deleted(environment).defer("saved")[:GONE_SHOWN],
         "is_moved": is_moved,
+        "noting": noting.going(environment),
         "seen": seen or change.order_version(environment),
     }
     return render(request, "apis/automated_list.html", context)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from apis import traffic
 from apis.automated.models import PolicySet
+from apis.changes import noting
 from apis.changes import policy_sets as change
 from apis.models import ApiInstance
 from apis.views.access import (
@@ -113,6 +114,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
         "automated": [held_of(one) for one in policies],
         "observed": traffic.observed_by_automated(policies),
         "entries": audit.history(policy_set)[:HISTORY_SHOWN],
+        "noting": noting.going(policy_set.environment),
     }
     return shown.answer(request, "apis/policy_set_detail.html", "apis/_policy_set_apis.html", context)
 
