@@ -19,6 +19,7 @@ _STAR = re.compile(r"(?<!\\)(?<!\\[pP])([\w-])\*(?=[/)|]|$)")
 """After a letter, as files are looked for; not after an escape, which stands for a class."""
 _PREFIXED = r"\1.*"
 _COLON = re.compile(r"/:[A-Za-z_]\w*(?=[/)?.|]|$)")
+_ANGLES = re.compile(r"(?<=/)<(?:\w+:)?[A-Za-z_]\w*>")
 _ADDRESS = re.compile(r"https?://[^/]*", re.IGNORECASE)
 EVERYTHING = Rule()
 
@@ -45,6 +46,8 @@ def path_advice(path: str, base_path: str) -> Iterator[str]:
         yield f"has a * after a letter, which means more of that letter; write {_STAR.sub(_PREFIXED, path)}"
     if _COLON.search(taken):
         yield f"has a name after a colon, which stands for itself; write {_COLON.sub('/[^/]+', path)}"
+    if _ANGLES.search(taken):
+        yield f"has a name in angle brackets, which stands for itself; write {_ANGLES.sub('[^/]+', path)}"
     if any(piece == "{" and not in_class for _, piece, in_class in regex.tokens(taken)):
         yield "has a brace, which stands for itself; write [^/]+ for a segment, .* for the rest of the path"
     if "//" in plain and not address:

@@ -56,6 +56,10 @@ def test_several_slashes_are_one(expression: str, taken: str) -> None:
     ("path", "words"),
     [
         ("/orders/{id}", "is taken as /orders/[^/]+"),
+        (
+            "/orders/<int:id>/lines/<line>",
+            "angle brackets, which stands for itself; write /orders/[^/]+/lines/[^/]+",
+        ),
         ("/shop/orders", "write /orders"),
         ("^/shop", "write /"),
         (r"/sh\op/x", ""),
