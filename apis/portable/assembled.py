@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from apis.from_catalog import response_timeout
 from apis.portable import kinds, variables
+from apis.portable.inline import ROUTES
 from apis.portable.kinds import Details
 from apis.portable.secrets_read import shared_secrets
 from apis.portable.shape import (
@@ -28,9 +29,8 @@ from policies import catalog
 if TYPE_CHECKING:
     from apis.portable.read import FileContent
 
-ROUTES = ("route", "route-weighted")
 TLS = {"tls": "ApiInstance", "tls-outbound": "Service"}
-INLINE = "services and policies that stand inside of an ApiInstance are not read; write each as a document"
+IGNORED = "gateways ignore the path {} of its address; write it as destinationPath of its routes"
 NO_CONTEXT = (
     "certificates are kept as TLS contexts: make one in the environment, and name it here and at its {} by "
     "the annotation gatewright/tls-context"
@@ -53,9 +53,6 @@ class _Api:
         self.timeout: int | None = None
 
     def portable(self) -> Portable | None:
-        if self.api.spec.services or self.api.spec.policies:
-            self.refuse("ApiInstance", self.name, INLINE)
-            return None
         own = [one for one in self.found.bindings.values() if self.is_own(one)]
         for one in own:
             if one.spec.policy_ref.name in ROUTES:
@@ -99,7 +96,7 @@ class _Api:
         return whole
 
     def refuse(self, kind: str, name: str, message: str) -> None:
-        self.found.faults.add(self.found.line(kind, name), f"{kind} {name}: {message}")
+        self.found.faults.add(self.found.line(kind, name), f"{self.found.told(kind, name)}: {message}")
 
     def is_own(self, one: r.PolicyBinding) -> bool:
         return one.spec.target_ref.kind == "ApiInstance" and one.spec.target_ref.name == self.name
@@ -225,6 +222,8 @@ class _Api:
             text = f"routes lead to it with {paths[0]} and with {paths[1]}; make a Service for each"
             self.refuse("Service", name, text)
         address = service.spec.address
+        if path := _path(address):
+            self.refuse("Service", name, IGNORED.format(path))
         uri, told = f"{address.rstrip('/')}{paths[0]}", service.metadata.annotations.get(kinds.URI)
         if told and not _agrees(told, address, paths[0] if self.paths[name] else None):
             text = f"its annotation says {told}, its address and routes {uri}; change both, or take it out"
@@ -236,6 +235,13 @@ class _Api:
             tls_context=service.metadata.annotations.get(kinds.TLS, "")[:120],
             settings=service.spec.settings,
         )
+
+
+def _path(address: str) -> str:
+    try:
+        return urlsplit(address).path.rstrip("/")
+    except ValueError:
+        return ""  # what the address lacks is told of its URI
 
 
 def _agrees(told: str, address: str, path: str | None) -> bool:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from apis.portable import kinds
 from apis.portable.assembled import assembled
 from apis.portable.faults import BadFile, Faults
+from apis.portable.inline import unfold
 from apis.portable.kinds import FORMAT, Details
 from apis.portable.secrets_read import check_secrets
 from apis.portable.shape import Portable
@@ -48,6 +49,8 @@ class FileContent:
     ended: set[str] = field(default_factory=set)
     """The names of details that end with a line `...`."""
     lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    inside: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Where those that stand inside of an ApiInstance are written, by kind and the name that they got."""
 
     def kept(self, kind: str) -> dict[str, Any]:
         known: dict[str, dict[str, Any]] = {
@@ -57,6 +60,10 @@ class FileContent:
             "Secret": self.secrets,
         }
         return known.get(kind, self.details)
+
+    def told(self, kind: str, name: str) -> str:
+        """What people know it by."""
+        return self.inside.get((kind, name), f"{kind} {name}")
 
     def line(self, kind: str, name: str) -> int:
         return self.lines.get((kind, name), 1)
@@ -80,6 +87,8 @@ def read(content: bytes) -> list[Portable]:
     if len(found.apis) > MOST_APIS:
         found.faults.add(1, f"the file has {len(found.apis)} APIs; at most {MOST_APIS} are read from one")
     _check_whole(found)
+    found.faults.check()
+    unfold(found)
     found.faults.check()
     apis = [assembled(found, name) for name in found.apis]
     check_secrets(found, {one.reference for api in apis if api for one in api.shared_secrets})
