@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,6 +31,18 @@ class Mail:
     username: str
     password: str = field(repr=False)
     sender: str
+
+
+def home(default: Path) -> Path:
+    """Where the state is, absolute: addresses and files of other programs say it, which are UTF-8."""
+    folder = Path(os.environ.get("GATEWRIGHT_HOME") or default).expanduser().resolve()
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise ImproperlyConfigured(
+            f"GATEWRIGHT_HOME: {os.fsencode(folder)!r} is not UTF-8: set it to a folder whose path is."
+        ) from None
+    return folder
 
 
 def number(name: str, default: int, most: int = 10**9) -> int:

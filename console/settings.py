@@ -11,7 +11,7 @@ from console.middleware import hosts
 from console.stack import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-HOME = Path(os.environ.get("GATEWRIGHT_HOME") or BASE_DIR / ".gatewright").resolve()
+HOME = environment.home(BASE_DIR / ".gatewright")
 KEYS = keys.load(HOME)
 
 VERSION = "0.1.0"

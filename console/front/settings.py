@@ -68,7 +68,7 @@ class Front:
 
 def read() -> Front:
     """From the environment. Raises ImproperlyConfigured, naming the variable."""
-    home = Path(os.environ.get("GATEWRIGHT_HOME") or ".gatewright").resolve()
+    home = environment.home(Path(".gatewright"))
     port = environment.port("GATEWRIGHT_CONSOLE_PORT", 8000)
     url = urlsplit(os.environ.get("GATEWRIGHT_CONSOLE_URL", ""))
     certificate = tls()

@@ -81,10 +81,14 @@ class RunSettings:
 
 def state_folder(given: str | None, own: str = "gateway", environ: Mapping[str, str] = os.environ) -> Path:
     """--state, else GATEWRIGHT_STATE, else `own` below GATEWRIGHT_HOME or ./.gatewright; absolute."""
-    if given or environ.get("GATEWRIGHT_STATE"):
-        return Path(given or environ["GATEWRIGHT_STATE"]).expanduser().absolute()
-    home = Path(environ.get("GATEWRIGHT_HOME") or ".gatewright").expanduser()
-    return (home / own).absolute()
+    told = given or environ.get("GATEWRIGHT_STATE")
+    home = Path(environ.get("GATEWRIGHT_HOME") or ".gatewright")
+    folder = (Path(told) if told else home / own).expanduser().absolute()
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise BadSetting(f"the state folder {os.fsencode(folder)!r} has a name that is not UTF-8") from None
+    return folder
 
 
 def replica_name(environ: Mapping[str, str] = os.environ) -> str:

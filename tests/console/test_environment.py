@@ -1,5 +1,6 @@
 """What is no address in the environment is refused where the console starts, in a sentence."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,18 @@ def test_a_key_that_is_none_is_refused_by_its_place(monkeypatch: pytest.MonkeyPa
         keys.load(tmp_path)
 
     assert "s3cret" not in str(told.value)
+
+
+def test_a_state_folder_that_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GATEWRIGHT_HOME", os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9"))
+
+    with pytest.raises(ImproperlyConfigured, match=r"xe9t.* is not UTF-8: set it to a folder"):
+        environment.home(tmp_path)
+
+
+def test_a_state_folder_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where no shell reads it, as in a unit of systemd."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GATEWRIGHT_HOME", "~/state")
+
+    assert environment.home(Path("elsewhere")) == tmp_path / "state"

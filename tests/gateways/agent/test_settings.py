@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import httpx
@@ -144,3 +145,8 @@ def test_what_seals_shared_answers_is_read_with_the_storage_and_told_to_nobody()
         with pytest.raises(BadSetting, match=name) as refused:
             settings.proxying(environment)
         assert key not in str(refused.value) and "weak" not in str(refused.value)
+
+
+def test_a_state_folder_that_is_not_utf8_is_refused() -> None:
+    with pytest.raises(BadSetting, match=r"xe9t.* has a name that is not UTF-8"):
+        settings.state_folder(os.fsdecode(b"/tmp/\xe9t\xe9"))
