@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
+
+from console.rest.made_once import made_once
 
 METHODS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 4
@@ -78,7 +79,7 @@ class Reference:
     objects: tuple[ReferenceObject, ...]
 
 
-@cache
+@made_once
 def reference() -> Reference:
     """Made once: the interface does not change while the console runs."""
     document = SchemaGenerator().get_schema(request=None, public=True)

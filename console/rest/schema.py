@@ -1,7 +1,6 @@
 """The OpenAPI document of the REST interface, and the page that shows it."""
 
 import re
-from functools import cache
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 
 from console.rest import reference
 from console.rest.errors import body
+from console.rest.made_once import made_once
 from console.themes import THEMES
 
 
@@ -64,13 +64,13 @@ def docs(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_page(theme if theme in THEMES else ""))
 
 
-@cache
+@made_once
 def _document(media_type: str) -> bytes:
     (renderer,) = (one for one in SchemaView.renderer_classes if one.media_type == media_type)
     return force_bytes(renderer().render(SchemaGenerator().get_schema(request=None, public=True)))
 
 
-@cache
+@made_once
 def _page(theme: str) -> str:
     """Made once for all callers, too. Without the template's indentation it has an eighth of the size."""
     page = render_to_string("rest/docs.html", {"reference": reference.reference(), "theme": theme})
