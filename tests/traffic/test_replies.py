@@ -120,3 +120,25 @@ def test_an_upgrade_that_the_upstream_refuses_keeps_its_words(gateway: Gateway) 
         gateway.apply(api(name="up").replace("${upstream}", upstream))
 
         assert asked(gateway, b"GET /up/x HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n")[::2] == (401, b"nope")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"x-%d: y\r\n" % one for one in range(100)) + b"content-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx y: z\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 0\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+    ],
+    ids=["many headers", "name", "lengths", "ssh"],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_read_is_told_as_that(gateway: Gateway, reply: bytes) -> None:
+    with answering(reply) as upstream:
+        gateway.apply(api(name="a").replace("${upstream}", upstream))
+
+        answer = gateway.get("/a/x")
+
+    assert (answer.status_code, answer.json()["error"].split(";")[0]) == (
+        502,
+        "The upstream's answer cannot be read",
+    )

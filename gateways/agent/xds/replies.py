@@ -37,7 +37,7 @@ _TOO_LATE = "The upstream did not begin to answer in time."
 _UNREACHED = {
     "upstream_reset_before_response_started{overflow": "The upstream has as much to do as it may have.",
     "upstream_reset_before_response_started{protocol_error": (
-        "The upstream does not answer in the version of HTTP that it is asked in."
+        "The upstream's answer cannot be read; it may speak another version of HTTP."
     ),
     "upstream_reset_before_response_started": "The upstream cannot be reached, or gave no answer.",
     "no_healthy_upstream": "The upstream is not well.",
