@@ -84,7 +84,9 @@ def _observing(config: Config, scope: Scope) -> Script:
 
 
 def _scheme_as_usual() -> SharedFilters:
-    """Write the scheme as Envoy's filter wants it, for requests that have it in another case."""
+    """Write the scheme as Envoy's filter wants it, for requests that have it in another case, or that have
+    several spaces behind it.
+    """
     noted = {"metadata_namespace": _NOTE, "key": "credentials", "regex_value_rewrite": _REWRITE}
     note = {
         "@type": _HTTP + "header_to_metadata.v3.Config",
@@ -96,8 +98,11 @@ def _scheme_as_usual() -> SharedFilters:
         "@type": _HTTP + "header_mutation.v3.HeaderMutation",
         "mutations": {"request_mutations": [written]},
     }
-    is_usual = {"single_predicate": {"input": _AUTHORIZATION, "value_match": {"prefix": "Basic "}}}
-    unusual = {"not_matcher": is_usual}
+    is_usual, has_spaces = (
+        {"single_predicate": {"input": _AUTHORIZATION, "value_match": {"prefix": prefix}}}
+        for prefix in ("Basic ", "Basic  ")
+    )
+    unusual = {"or_matcher": {"predicate": [{"not_matcher": is_usual}, has_spaces]}}
     filters = Filter("note", note, only_if=unusual), Filter("write", write, only_if=unusual)
     return SharedFilters("basic-scheme", filters)
 
