@@ -80,11 +80,16 @@ class LoginForm(AuthenticationForm):
 
 
 class LoginPage(LoginView):
-    """`login_not_required` and the refusal to go to other sites come with Django's own view."""
+    """`login_not_required` comes with Django's own view."""
 
     authentication_form = LoginForm
     template_name = "console/login.html"
     redirect_authenticated_user = True
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Django's own lets pass what is no path, too: to a redirect that is the name of a view."""
+        asked = self.request.POST.get("next") or self.request.GET.get("next") or ""
+        return on_this_site(self.request, asked)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         return entering.enter(self.request, form.get_user(), self.get_success_url())

@@ -43,14 +43,21 @@ def test_login_never_leads_to_another_site() -> None:
         "https://testserver/gateways",
         "http://testserver@evil.test/",
         "javascript:alert(1)",
+        "evil",
+        "?a",
+        "log_out",
     ],
 )
 def test_no_spelling_of_next_leads_to_another_site(client: Client, address: str) -> None:
     themed = client.post("/theme", {"theme": "dark", "next": address})
     ended = client.post("/apis/7/deploy", headers={"referer": address})
+    make_user("grace", password="correct horse")
+    entered = client.post("/login", {"username": "grace", "password": "correct horse", "next": address})
+    was_in = client.get("/login", {"next": address})
 
     assert themed["Location"] == "/"
     assert ended["Location"] == "/login?next=/"
+    assert (entered["Location"], was_in["Location"]) == ("/", "/")
 
 
 def test_a_page_of_ours_is_gone_back_to(client: Client) -> None:
