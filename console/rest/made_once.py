@@ -1,7 +1,7 @@
 """What takes seconds to make and is the same for all: made by one thread, however many ask at once.
 
-Nobody needs a login for the interface's document. Of a plain cache that is still empty each thread makes its own,
-on one processor: with sixteen of them, a console that has just started answered nobody for twenty seconds.
+Nobody needs a login for the interface's document. Of a plain cache that is still empty each thread makes its
+own: with sixteen of them, a console that had just started answered nobody for twenty seconds.
 """
 
 from collections.abc import Callable
