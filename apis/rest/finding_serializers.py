@@ -6,6 +6,7 @@ from rest_framework import serializers as s
 
 from apis.lint.codes import SEVERITIES
 from apis.muted_finding import MOST_REASON
+from apis.rest.strict import StrictSerializer
 
 
 class MutedShape(s.Serializer[Any]):
@@ -37,7 +38,7 @@ class FindingsPage(s.Serializer[Any]):
     apis = FindingsOfApi(many=True)
 
 
-class MuteBody(s.Serializer[Any]):
+class MuteBody(StrictSerializer):
     code = s.CharField(max_length=60)
     place = s.CharField(max_length=80)
     reason = s.CharField(max_length=MOST_REASON)

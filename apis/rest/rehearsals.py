@@ -16,6 +16,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.forms import trying
 from apis.rest import reach
+from apis.rest.strict import StrictSerializer
 from apis.testing import jobs, whole
 from apis.testing.jobs import TryJob
 from console.permissions import Permission
@@ -28,7 +29,7 @@ from gateways.protocol.faults import dotted, ended, explained
 TOO_MANY = f"The gateway has more than {whole.MOST_APIS} APIs; try a request on one of them."
 
 
-class RehearsalBody(s.Serializer[Any]):
+class RehearsalBody(StrictSerializer):
     request = s.DictField(required=False, help_text="method, target, headers (pairs), body, from, seconds.")
     curl = s.CharField(
         required=False, max_length=65536, trim_whitespace=False, help_text="Instead of a request."

@@ -40,7 +40,7 @@ class SpecBody(StrictSerializer):
     version = s.CharField(max_length=40)
 
 
-class TlsContextRef(s.Serializer[Any]):
+class TlsContextRef(StrictSerializer):
     """In an answer it has the context's `name` too."""
 
     tlsContextId = s.UUIDField()
@@ -48,7 +48,7 @@ class TlsContextRef(s.Serializer[Any]):
     name = s.CharField(required=False, allow_null=True)
 
 
-class TlsContextsBody(s.Serializer[Any]):
+class TlsContextsBody(StrictSerializer):
     inbound = TlsContextRef(
         required=False, allow_null=True, help_text="What an https:// proxyUri serves with, and only that."
     )

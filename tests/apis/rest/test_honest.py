@@ -128,6 +128,10 @@ def test_an_address_that_does_not_exist_answers_browsers_with_a_page(client: Cli
     ("body", "named"),
     [
         ({"endpoint": {"urii": "http://b/"}}, 'endpoint.urii: There is no such field; did you mean "uri"'),
+        (
+            {"endpoint": {"tlsContexts": {"outbond": None}}},
+            'outbond: There is no such field; did you mean "outbound"',
+        ),
         ({"endpoint": {"wsdlConfig": {"url": "http://b/"}}}, "endpoint.wsdlConfig.url"),
         ({"routing": [{"rule": {}, "upstreams": [{"uri": "http://b/"}]}]}, "routing.0.rule"),
         ({"routing": [{"upstreams": [{"uri": "http://b/", "weigth": 5}]}]}, "routing.0.upstreams.0.weigth"),

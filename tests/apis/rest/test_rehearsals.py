@@ -92,6 +92,7 @@ def test_a_request_is_tried_among_all_apis_of_a_gateway(place: Place) -> None:
     assert rest("GET", elsewhere).status_code == 404
     assert rest("GET", f"AM/{api.pk}/rehearsals/{begun.data['id']}").status_code == 404
     assert rest("POST", target, {"request": {"target": "/", "bygone": 1}}).status_code == 400
+    assert rest("POST", target, {"request": {"target": "/"}, "onn": "deployed"}).status_code == 400
     viewer = make_user()
     make_role(viewer, place.environment.organization, Role.Name.VIEWER)
     sent = {"request": {"target": "/orders"}}
