@@ -22,14 +22,15 @@ local function refused_body(reason)
 end
 
 -- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end. It is
--- waited for, and what was had of the handle before is gone afterwards. `kind` is the content type, where it is known.
-local function body_as_sent(handle, kind)
+-- waited for, and what was had of the handle before is gone afterwards. `kind` is the content type, where it is known,
+-- and so are `headers`.
+local function body_as_sent(handle, kind, headers)
   if is_grpc(handle, kind) then
     -- Its end may wait for answers, which would not come.
     return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
   end
   -- It has no end then, and who gets it may take it for a body and not change over.
-  if handle:headers():get("upgrade") then
+  if (headers or handle:headers()):get("upgrade") then
     return nil, refused_body("upgrade: a body beside it cannot be looked at")
   end
   local body = handle:body()
@@ -60,8 +61,8 @@ local function plain(handle, text, coding)
 end
 
 -- Its text; nil where there is none, or nil and the refusal of one that cannot be read.
-local function body_text(handle, kind)
-  local text, refusal = body_as_sent(handle, kind)
+local function body_text(handle, kind, headers)
+  local text, refusal = body_as_sent(handle, kind, headers)
   local coding = text and handle:headers():get("content-encoding")
   if not coding or coding:lower() == "identity" then return text, refusal end
   return plain(handle, text, coding)

@@ -7,18 +7,19 @@ local ENVELOPES = {
   ["http://www.w3.org/2003/05/soap-envelope"] = "1.2",
 }
 do
-  local DEEPEST, MOST_ATTRIBUTES, LONGEST_NAME = 256, 200, 512
+  local DEEPEST, MOST_ATTRIBUTES, LONGEST_NAME, FEW_DECLARED = 256, 200, 512, 50
   -- Messages of a service have the same names: what came of one is kept. Callers may send any, so few are, and when
   -- there are as many the next message begins anew.
   local MOST_KEPT, LONGEST_KEPT = 500, 1000
   local NONE = {}
   local XML, XMLNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
   local PLAIN = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'" }
-  local char, floor, band = string.char, math.floor, bit.band
+  local BYTES, RETURN = ffi.typeof("const uint8_t *"), 13
 
   -- Of the message that is walked through.
   local bytes, size, at, depth, has_root
-  local open, scope, marks = {}, {}, {}
+  local open, open_size, scope, marks, raw = {}, {}, {}, {}, {}
+  local is_at_rest, is_large = true, false
   -- What prefixes stood for before elements that are open declared them: how many changed, which, and from what.
   local changed, prefixes_before, uris_before = 0, {}, {}
   local version, envelope, action, has_body, has_header, part, operation
@@ -30,14 +31,6 @@ do
   end
 
   local function malformed() wrong("malformed", "the body is no XML") end
-
-  local function utf8(code)
-    if code < 0x80 then return char(code) end
-    if code < 0x800 then return char(0xC0 + floor(code / 64), 0x80 + code % 64) end
-    local last, middle = 0x80 + code % 64, 0x80 + floor(code / 64) % 64
-    if code < 0x10000 then return char(0xE0 + floor(code / 4096), middle, last) end
-    return char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, middle, last)
-  end
 
   -- What a reference stands for that after_reference has found sound.
   local function referred(name)
@@ -84,6 +77,7 @@ do
     if is_odd then wrong("namespace", "a prefix is declared as it must not be") end
     if prefix == "xml" then return end
     changed = changed + 1
+    if changed > FEW_DECLARED then is_large = true end
     prefixes_before[changed], uris_before[changed] = prefix, scope[prefix]
     scope[prefix] = uri ~= "" and uri or nil
   end
@@ -108,17 +102,17 @@ do
     return false
   end
 
-  -- The attributes that begin here: raw names and values in turn.
+  -- The attributes that begin here: raw names and values in turn, in `raw`, and how many these are. The next element
+  -- uses it again, so values are taken out.
   local function raw_attributes()
-    local found, count = NONE, 0
+    local count = 0
     while true do
       local from = after_blanks(bytes, at, size)
       if from >= size then malformed() end
       if bytes[from] == GT or bytes[from] == SLASH then
         at = from
-        return found, count
+        return count
       end
-      if count == 0 then found = {} end
       local finish = after_name(bytes, from, size)
       if finish == from or from == at then malformed() end
       if count >= 2 * MOST_ATTRIBUTES then wrong("attributes", "an element has more than " .. MOST_ATTRIBUTES .. " attributes") end
@@ -130,14 +124,14 @@ do
       if not behind then malformed() end
       local value = ffi.string(bytes + quote + 1, behind - quote - 2)
       if has_control(quote + 1, behind - 1) then value = value:gsub("\r\n", " "):gsub("[\t\r\n]", " ") end
-      found[count + 1], found[count + 2], count = ffi.string(bytes + from, finish - from), decoded(value), count + 2
+      raw[count + 1], raw[count + 2], count = ffi.string(bytes + from, finish - from), decoded(value), count + 2
       at = behind
     end
   end
 
   -- The attributes with their namespaces, without those that declare some.
   local function attributes_here()
-    local raw, count = raw_attributes()
+    local count = raw_attributes()
     if count == 0 then return NONE, 0 end
     local seen, others = count > 2 and {}, 0
     for i = 1, count, 2 do
@@ -148,28 +142,31 @@ do
       end
       if name == "xmlns" then
         declare("", value)
+        raw[i + 1] = false
       elseif name:sub(1, 6) == "xmlns:" then
         local _, prefix = split(name)
         declare(prefix, value)
+        raw[i + 1] = false
       else
         others = others + 1
       end
     end
     if others == 0 then return NONE, 0 end
-    local found, known_keys = {}, {}
+    local given, known_keys = {}, {}
     for i = 1, count, 2 do
-      local name = raw[i]
-      if name ~= "xmlns" and name:sub(1, 6) ~= "xmlns:" then
+      local name, value = raw[i], raw[i + 1]
+      if value then
+        raw[i + 1] = false
         local prefix, rest = split(name)
         local uri = prefix == "" and "" or meant(prefix)
         if not uri then wrong("namespace", "the prefix of an attribute is not declared") end
         local key = key_of(uri, rest)
         if known_keys[key] then malformed() end
         known_keys[key] = true
-        found[#found + 1] = { uri = uri, name = rest, key = key, value = raw[i + 1] }
+        given[#given + 1] = { uri = uri, name = rest, key = key, value = value }
       end
     end
-    return found, #found
+    return given, #given
   end
 
   local function check_plain(attributes, count)
@@ -236,12 +233,13 @@ do
     local finish = after_name(bytes, at + 1, size)
     if finish == at + 1 or (depth == 0 and has_root) then malformed() end
     has_root = true
-    local raw = ffi.string(bytes + at + 1, finish - at - 1)
+    local from, length = at + 1, finish - at - 1
+    local whole = ffi.string(bytes + from, length)
     depth, at = depth + 1, finish
     if depth > DEEPEST then wrong("depth", "elements lie more than " .. DEEPEST .. " deep in each other") end
-    open[depth], marks[depth] = raw, changed
+    open[depth], open_size[depth], marks[depth] = from, length, changed
     local attributes, count = attributes_here()
-    local prefix, name = split(raw)
+    local prefix, name = split(whole)
     local uri = meant(prefix)
     if not uri then
       if prefix ~= "" then wrong("namespace", "the prefix of an element is not declared") end
@@ -285,9 +283,14 @@ do
   end
 
   local function read_end()
-    local finish = after_name(bytes, at + 2, size)
-    if depth == 0 or ffi.string(bytes + at + 2, finish - at - 2) ~= open[depth] then malformed() end
-    at = after_blanks(bytes, finish, size)
+    if depth == 0 then malformed() end
+    local from, begin, length = at + 2, open[depth], open_size[depth]
+    if from + length >= size then malformed() end
+    for i = 0, length - 1 do
+      if bytes[from + i] ~= bytes[begin + i] then malformed() end
+    end
+    -- A longer name begins with this one: then no end of the tag stands here.
+    at = after_blanks(bytes, from + length, size)
     if at >= size or bytes[at] ~= GT then malformed() end
     at = at + 1
     close_tag()
@@ -303,17 +306,20 @@ do
   end
 
   local function read_text()
-    local from = at
-    while at < size and bytes[at] ~= LT do
-      local byte = bytes[at]
+    local from, i, is_plain = at, at, true
+    while i < size and bytes[i] ~= LT do
+      local byte = bytes[i]
       if byte == AMP then
-        at = depth > 0 and after_reference(bytes, at, size) or malformed()
+        i, is_plain = depth > 0 and after_reference(bytes, i, size) or malformed(), false
       else
-        if kinds[byte] == 8 or (byte == CLOSE and is_at(bytes, at, size, "]]>")) then malformed() end
-        at = at + 1
+        if byte == RETURN then is_plain = false end
+        if kinds[byte] == 8 or (byte == CLOSE and is_at(bytes, i, size, "]]>")) then malformed() end
+        i = i + 1
       end
     end
-    give(decoded(ffi.string(bytes + from, at - from)))
+    at = i
+    local text = ffi.string(bytes + from, i - from)
+    give(is_plain and text or decoded(text))
   end
 
   local function read_bang()
@@ -332,44 +338,13 @@ do
     end
   end
 
-  local function follows(i, low, high) return i < size and bytes[i] >= low and bytes[i] <= high end
-
-  -- Of the character that begins here; nil for what is none that XML knows. Bytes that can be in none are refused
-  -- where they stand.
-  local function length_at(i)
-    local first = bytes[i]
-    if first < 0x80 then return 1 end
-    if first >= 0xC2 and first <= 0xDF then return follows(i + 1, 0x80, 0xBF) and 2 or nil end
-    if first >= 0xE0 and first <= 0xEF then
-      local low, high = first == 0xE0 and 0xA0 or 0x80, first == 0xED and 0x9F or 0xBF
-      if not follows(i + 1, low, high) or not follows(i + 2, 0x80, 0xBF) then return nil end
-      return (first ~= 0xEF or bytes[i + 1] ~= 0xBF or bytes[i + 2] < 0xBE) and 3 or nil
-    end
-    local low, high = first == 0xF0 and 0x90 or 0x80, first == 0xF4 and 0x8F or 0xBF
-    if first < 0xF0 or first > 0xF4 or not follows(i + 1, low, high) then return nil end
-    return follows(i + 2, 0x80, 0xBF) and follows(i + 3, 0x80, 0xBF) and 4 or nil
-  end
-
-  -- Whether it is UTF-8 whose every character XML knows.
-  local function is_sound()
-    local i = 0
-    while i < size do
-      if i + 4 <= size and band(ffi.cast("const int32_t *", bytes + i)[0], 0x80808080) == 0 then
-        i = i + 4
-      else
-        local length = length_at(i)
-        if not length then return false end
-        i = i + length
-      end
-    end
-    return true
-  end
-
   -- `wanted` is the version that the media type says; `said` the action, "" where none is said.
   judge_message = function(text, wanted, said)
-    bytes, size, depth = ffi.cast("const uint8_t *", text), #text, 0
-    if not is_sound() then malformed() end
-    scope, changed, has_root = {}, 0, false
+    bytes, size, depth = ffi.cast(BYTES, text), #text, 0
+    if not is_sound(bytes, size) then malformed() end
+    -- A sound message leaves nothing that is declared.
+    if not is_at_rest then scope, raw = {}, {} end
+    is_at_rest, is_large, changed, has_root = false, false, 0, false
     if kept_names >= MOST_KEPT then prefixes, rests, kept_names = {}, {}, 0 end
     if kept_keys >= MOST_KEPT then keys, kept_keys = {}, 0 end
     envelope, version, action, part, operation = nil, nil, said, nil, nil
@@ -396,5 +371,6 @@ do
     end
     if depth > 0 or not has_root then malformed() end
     if not has_body then wrong("envelope", "the envelope has no Body") end
+    is_at_rest = not is_large
   end
 end

@@ -136,7 +136,7 @@ end
 -- The version that the content type says; or nil and the refusal.
 local function version_of(headers, kind)
   local plain = said_by(kind).media_type
-  if plain:find("^multipart/") then return nil, refused("attachments", "messages with attachments are not read") end
+  if plain:sub(1, 10) == "multipart/" then return nil, refused("attachments", "messages with attachments are not read") end
   local version = KINDS[plain]
   if not version or is_given_twice(headers, "content-type", kind) then
     return nil, refused("content-type", "text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2) is wanted")
@@ -153,7 +153,7 @@ local function judged(handle, headers, kind)
   action, refusal = action_of(headers, kind)
   if not action then return refusal end
   local text
-  text, refusal = body_text(handle, kind)
+  text, refusal = body_text(handle, kind, headers)
   -- Others were decided about while this body came.
   told_version = version
   if refusal then return refusal end

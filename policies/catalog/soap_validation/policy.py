@@ -29,7 +29,7 @@ FILES = [
     XML,
     *map(
         Path(__file__).with_name,
-        ("lexical.lua", "value.lua", "validate.lua", "message.lua", "policy.lua"),
+        ("lexical.lua", "value.lua", "validate.lua", "characters.lua", "message.lua", "policy.lua"),
     ),
 ]
 TTL_SECONDS = 3600

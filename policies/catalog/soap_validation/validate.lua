@@ -169,6 +169,7 @@ do
   end
 
   local function judge_attributes(node, attributes, count, meant, name)
+    if count == 0 and not node.needed then return end
     local seen = node.needed and {}
     for at = 1, count do
       local one = attributes[at]
@@ -209,11 +210,11 @@ do
     local element = number and known.elements[number] or NO_ELEMENT
     if element.abstract then invalid("is abstract: one that stands for it is wanted", name) end
     local type_number = element.type or 1
-    local named = own(attributes, count, "type")
+    local named = count > 0 and own(attributes, count, "type")
     if named then type_number = named_type(named, type_number, element, meant, name) end
     local node = types[type_number]
     if node.abstract then invalid("its type is abstract: xsi:type has to name another", name) end
-    local said = own(attributes, count, "nil")
+    local said = count > 0 and own(attributes, count, "nil")
     local is_nil = said and collapsed(said)
     if is_nil then
       if is_nil ~= "true" and is_nil ~= "1" and is_nil ~= "false" and is_nil ~= "0" then invalid("xsi:nil is true or false", name) end

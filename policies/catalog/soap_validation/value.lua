@@ -76,6 +76,16 @@ do
     end
   end
 
+  -- Whether the type wants nothing of a value but that it is one.
+  local function is_free(node)
+    if node.is_free == nil then
+      local counts = node.length or node.least_length or node.most_length or node.fraction or node.digits
+      local limits = node.least or node.most or node.above or node.below
+      node.is_free = not (counts or limits or node.item or node.members or node.patterns or node.values)
+    end
+    return node.is_free
+  end
+
   local WANTED = { name = "a name", anyURI = "a URI", dateTime = "a dateTime (2026-01-31T12:00:00Z)", date = "a date (2026-01-31)" }
 
   value_fault = function(number, text, meant)
@@ -83,10 +93,11 @@ do
     local node = types[number]
     local raw = text
     text = text_white[node.white](text)
-    local words = parts_fault(node, node.members and raw or text, meant)
+    local words = (node.item or node.members) and parts_fault(node, node.members and raw or text, meant)
     if words then return words end
     local value = text_value[node.kind](text, node, meant)
     if value == nil then return (node.integer and "an integer" or WANTED[node.kind] or "a value of the type " .. node.kind) .. " wanted" end
+    if is_free(node) then return nil end
     for i = 1, node.patterns and node.patterns[0] or 0 do
       charge(#text / BYTES_OF_A_STEP)
       if not is_found(automata[node.patterns[i]], text) then return "does not match the pattern" end
