@@ -99,8 +99,10 @@ AddressExpression = Annotated[
 ]
 
 
-def advice(field: str, address: Expression) -> Iterator[Advice]:
-    """A warning where the address is read from what anybody can send."""
+def advice(ips: Iterable[str], field: str, address: Expression) -> Iterator[Advice]:
+    """Warnings where the list has every address, and where the address is read from what anybody can send."""
+    if every := next((it for it in ips if network(it).prefixlen == 0), None):
+        yield Advice("ips", f"{every} is every address of IPv{network(every).version}")
     if not _is_caller(address) and (header := said_by_caller(address.node)):
         yield Advice(
             field,

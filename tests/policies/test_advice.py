@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from policies.advice import advice
 from policies.catalog import find
@@ -131,3 +132,64 @@ def test_a_template_that_is_no_json_and_says_it_is_told(content_type: str, body:
     config = {"templates": [{"status": "503", "contentType": content_type, "body": body}]}
 
     assert len(advice(errors, errors.config.model_validate(config))) == count
+
+
+SCHEMA = "type Query {a: Int}"
+OPENAPI = """
+openapi: 3.0.0
+info: {title: a, version: "1"}
+paths: {/a: {get: {responses: {"200": {description: a}}}}}
+"""
+IDLE = [
+    ("fault-injection", {"abortPercentage": 10, "delayInMilliseconds": 5000}, "delayInMilliseconds"),
+    ("fault-injection", {"delayPercentage": 10, "abortStatus": 500}, "abortStatus"),
+    ("adaptive-concurrency", {"minimumConcurrency": 50, "maximumConcurrency": 10}, "minimumConcurrency"),
+    ("schema-validation", {"schema": SCHEMA, "blockOperation": False}, "blockOperation"),
+    (
+        "static-query-complexity",
+        {"schema": SCHEMA, "maximumComplexity": 9, "blockOperation": False},
+        "blockOperation",
+    ),
+    ("spec-validation", {"spec": OPENAPI, "blockOperation": False}, "blockOperation"),
+    ("http-caching", {"requestExpression": "#[false]"}, "requestExpression"),
+    ("http-caching", {"responseExpression": "#[false]"}, "responseExpression"),
+    ("ip-allowlist", {"ips": ["192.0.2.1", "0.0.0.0/0"]}, "ips"),
+    ("ip-blocklist", {"ips": ["::/0"]}, "ips"),
+    ("spike-control", {"delayAttempts": 0, "queuingLimit": 10}, "queuingLimit"),
+    ("spike-control", {"delayAttempts": 0, "delayTimeInMillis": 10}, "delayTimeInMillis"),
+]
+
+
+@pytest.mark.parametrize(("name", "config", "field"), IDLE, ids=lambda one: str(one)[:40])
+def test_what_cannot_act_is_told(name: str, config: dict[str, Any], field: str) -> None:
+    policy = find(name)
+
+    told = advice(policy, policy.config.model_validate(config))
+
+    assert [one.field for one in told] == [field]
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("fault-injection", {"abortPercentage": 10, "delayPercentage": 5, "delayInMilliseconds": 5000}),
+        ("spike-control", {"delayAttempts": 2, "queuingLimit": 10, "delayTimeInMillis": 10}),
+        ("ip-allowlist", {"ips": ["0.0.0.0/1"]}),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_what_acts_is_no_advice(name: str, config: dict[str, Any]) -> None:
+    policy = find(name)
+
+    assert advice(policy, policy.config.model_validate(config)) == []
+
+
+@pytest.mark.parametrize("share", [0.00001, 0.00004])
+def test_a_share_that_is_never_drawn_is_refused(share: float) -> None:
+    for name, config in (
+        ("fault-injection", {"abortPercentage": share}),
+        ("traffic-mirroring", {"uri": "https://test.example.com", "percentage": share}),
+    ):
+        with pytest.raises(ValidationError, match=r"write 0\.0001 at least"):
+            find(name).config.model_validate(config)
+        find(name).config.model_validate(config | {next(reversed(config)): 0.0001})

@@ -1,11 +1,13 @@
 """Adaptive Concurrency: as many requests at the same time as the upstream bears without slowing down."""
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
 from policies.compiled import TYPE_URL, Compiled, Filter, Scope
 from policies.fields.shares import Percent
 from policies.policy import Category, Phase, Policy, PolicyConfig
-from policies.traits import Refusal
+from policies.traits import Advice, Refusal
 
 NAME = "adaptive-concurrency"
 _ADAPTIVE = TYPE_URL + "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency"
@@ -80,6 +82,12 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled(kept=(Filter(scope.binding, typed),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    if config.minimum_concurrency > config.maximum_concurrency:
+        most = config.maximum_concurrency
+        yield Advice("minimumConcurrency", f"is above the {most} that pass at most")
+
+
 POLICY = Policy(
     name=NAME,
     title="Adaptive Concurrency",
@@ -89,6 +97,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("adaptive-concurrency-flex",),
     refusals=(
         Refusal(r"^reached_concurrency_limit$", "concurrency: the upstream bears no more at the same time"),

@@ -1,5 +1,6 @@
 """Fault Injection: delays or ends a share of the requests, to see how callers bear it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script
 from policies.fields.shares import Percent, fraction
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import script
-from policies.traits import Refusal
+from policies.traits import Advice, Refusal
 
 NAME = "fault-injection"
 HOUR_MS = 3600 * 1000
@@ -81,6 +82,14 @@ def _observed(config: Config, scope: Scope) -> Script:
     return script(scope, NAME, [_OBSERVED], settings)
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    usual = Config.model_fields
+    if not config.abort_percentage and config.abort_status != usual["abort_status"].default:
+        yield Advice("abortStatus", "does nothing while no request is ended")
+    if not config.delay_percentage and config.delay_in_milliseconds != usual["delay_in_milliseconds"].default:
+        yield Advice("delayInMilliseconds", "does nothing while no request is delayed")
+
+
 POLICY = Policy(
     name=NAME,
     title="Fault Injection",
@@ -90,6 +99,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("fault-injection-flex",),
     refusals=(Refusal(r"^fault_filter_abort$", "fault: the request was ended on purpose, with {status}"),),
     refuses=True,

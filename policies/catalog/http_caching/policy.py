@@ -238,6 +238,9 @@ def _reads_credentials(config: Config) -> bool:
     )
 
 
+_DECIDING = {"requestExpression": "request_expression", "responseExpression": "response_expression"}
+
+
 def advice(config: Config) -> Iterator[Advice]:
     if config.invalidation_header and config.invalidation_expression is None:
         reason = "lets whoever may call the API empty its cache; say who may in invalidationExpression"
@@ -247,6 +250,10 @@ def advice(config: Config) -> Iterator[Advice]:
         yield Advice("keepSetCookie", reason)
     if config.invalidation_expression is not None and not config.invalidation_header:
         yield Advice("invalidationExpression", "does nothing without invalidationHeader")
+    for field, one in _DECIDING.items():
+        node = getattr(config, one).node
+        if isinstance(node, nodes.Literal) and not node.value:
+            yield Advice(field, "holds for none: nothing is ever kept")
     named = {
         one.value for one in nodes.parts(config.request_expression.node) if isinstance(one, nodes.Literal)
     }

@@ -32,7 +32,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     knows_callers_by="address",
-    advice=lambda config: advice("ipExpression", config.ip_expression),
+    advice=lambda config: advice(config.ips, "ipExpression", config.ip_expression),
     aliases=("ip-allowlist-flex",),
     refusals=(
         Refusal(rf"rbac_access_denied_matched_policy\[{NAME}\]", "address: {address} is not in the list"),

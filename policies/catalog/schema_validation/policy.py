@@ -1,6 +1,7 @@
 """GraphQL Schema Validation: requests that the schema does not describe never reach the upstream."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Sourc
 from policies.graphql.scripts import FILES, SCHEMA
 from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "schema-validation"
 
@@ -40,6 +42,11 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((made,), secrets=(table,))
 
 
+def advice(config: Config) -> Iterable[Advice]:
+    if not config.block_operation:
+        yield Advice("blockOperation", "requests pass that do not fit; the log tells of them")
+
+
 POLICY = Policy(
     name=NAME,
     title="GraphQL Schema Validation",
@@ -49,6 +56,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("schema-validation-flex",),
     reads_apart=READS_APART,
     refuses=True,

@@ -107,6 +107,8 @@ def _base(api: str, own: str) -> str:
 
 
 def advice(config: Config) -> Iterable[Advice]:
+    if not config.block_operation:
+        yield Advice("blockOperation", "requests pass that do not fit; the log tells of them")
     if not config.spec.strip():
         return
     remarks = described(config.spec).remarks

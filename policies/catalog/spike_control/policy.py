@@ -12,7 +12,7 @@ from policies.expression.lua import Value
 from policies.memory import shared_file
 from policies.policy import Category, Phase, Policy, PolicyConfig
 from policies.scripting.script import script
-from policies.traits import Limit
+from policies.traits import Advice, Limit
 
 NAME = "spike-control"
 HOUR_MS = 3_600_000
@@ -113,6 +113,15 @@ def limits(config: Config) -> Iterator[Limit]:
     yield Limit(config.maximum_requests, config.time_period_in_milliseconds)
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    if config.delay_attempts:
+        return
+    if config.queuing_limit:
+        yield Advice("queuingLimit", "does nothing while no request waits: there are no attempts")
+    if config.delay_time_in_millis != Config.model_fields["delay_time_in_millis"].default:
+        yield Advice("delayTimeInMillis", "does nothing while no request waits: there are no attempts")
+
+
 POLICY = Policy(
     name=NAME,
     title="Spike Control",
@@ -122,6 +131,7 @@ POLICY = Policy(
     version="1.2.2",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("spike-control-flex",),
     limits=limits,
     prepare=spikes.prepare,

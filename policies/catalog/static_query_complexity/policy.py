@@ -136,6 +136,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
 
 
 def advice(config: Config) -> Iterable[Advice]:
+    if not config.block_operation:
+        yield Advice("blockOperation", "requests pass that cost more; the log tells of them")
     schema = sdl.read(config.schema_)
     if config.reject_unbounded_lists:
         bounded = {(name, key) for name, key, _, told in _told(config) if _multipliers(config, told)}
