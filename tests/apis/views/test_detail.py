@@ -209,6 +209,15 @@ def test_deployed_api_is_deleted_only_with_its_name(place: Place) -> None:
     assert not ApiInstance.objects.exists()
 
 
+def test_the_question_before_a_delete_says_what_goes_with_it(place: Place) -> None:
+    api = make_saved_api(place)
+
+    assert "Its routes and upstreams go with it." in text(place.client.get(f"/apis/{api.pk}/delete"))
+    allow(place, api)
+    told = text(place.client.get(f"/apis/{api.pk}/delete"))
+    assert "Its routes, upstreams and 1 policy go with it." in told
+
+
 def test_settings_are_saved(place: Place) -> None:
     api = make_saved_api(place)
 
