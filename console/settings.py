@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "console.middleware.refused.NulMiddleware",
     "console.middleware.refused.MethodMiddleware",
     "console.middleware.toasts.ToastMiddleware",
+    "console.rest.left_out.LeftOutMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"

@@ -10,7 +10,7 @@ from apis.changes import automated as change
 from apis.changes import automated_check
 from apis.rest.answers import dates
 from apis.rest.policy_serializers import ConditionBody, conditions_field, implementation
-from apis.rest.strict import StrictSerializer
+from apis.rest.strict import ForgivingSerializer, StrictSerializer, names_of
 from console.rest.fields import Limit, Offset, OneLine, TextOrNull, fixed, list_or_null, made
 from policies.policy import CATALOG_GROUP
 
@@ -51,36 +51,6 @@ class RuleBody(StrictSerializer):
     namesAre = s.ChoiceField(AutomatedPolicy.Names.choices, required=False)
 
 
-class AutomatedPatch(s.Serializer[Any]):
-    """Every field may be left out; of a rule of application what is left out stays."""
-
-    ruleOfApplication = RuleBody(required=False)
-    configurationData = s.DictField(required=False, allow_null=True)
-    pointcutData = list_or_null(ConditionBody(), required=False)
-    disabled = s.BooleanField(required=False)
-    mode = s.ChoiceField(AutomatedPolicy.Mode.choices, required=False)
-    conflicts = s.ChoiceField(
-        AutomatedPolicy.Conflicts.choices,
-        required=False,
-        help_text="Where an API has the policy of its own. wins: that one rests meanwhile.",
-    )
-    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
-    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=change.MOST)
-    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
-
-
-class NewBody(AutomatedPatch):
-    """`assetId` or `policyTemplateId` names the policy."""
-
-    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
-    groupId = s.UUIDField(required=False, allow_null=True)
-    assetId = s.CharField(required=False, allow_null=True)
-
-
-class AutomatedBody(NewBody):
-    ruleOfApplication = RuleBody()
-
-
 def _rule(policy: AutomatedPolicy) -> dict[str, Any]:
     return {
         "organizationId": str(policy.environment.organization_id),
@@ -116,6 +86,38 @@ class AutomatedShape(s.Serializer[Any]):
     mode = s.ChoiceField(AutomatedPolicy.Mode.choices)
     label = TextOrNull()
     implementationAsset = made(s.DictField, implementation)
+
+
+class AutomatedPatch(ForgivingSerializer):
+    """Every field may be left out; of a rule of application what is left out stays."""
+
+    also_known = names_of(AutomatedShape)
+
+    ruleOfApplication = RuleBody(required=False)
+    configurationData = s.DictField(required=False, allow_null=True)
+    pointcutData = list_or_null(ConditionBody(), required=False)
+    disabled = s.BooleanField(required=False)
+    mode = s.ChoiceField(AutomatedPolicy.Mode.choices, required=False)
+    conflicts = s.ChoiceField(
+        AutomatedPolicy.Conflicts.choices,
+        required=False,
+        help_text="Where an API has the policy of its own. wins: that one rests meanwhile.",
+    )
+    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
+    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=change.MOST)
+    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
+
+
+class NewBody(AutomatedPatch):
+    """`assetId` or `policyTemplateId` names the policy."""
+
+    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
+    groupId = s.UUIDField(required=False, allow_null=True)
+    assetId = s.CharField(required=False, allow_null=True)
+
+
+class AutomatedBody(NewBody):
+    ruleOfApplication = RuleBody()
 
 
 class AutomatedList(s.Serializer[Any]):

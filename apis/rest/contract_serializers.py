@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.contracts.models import Application, Contract, Tier
 from apis.contracts.terms import Terms
 from apis.rest.answers import dates
-from apis.rest.strict import StrictSerializer
+from apis.rest.strict import ForgivingSerializer, StrictSerializer, names_of
 from apis.rules import applications as rules
 from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_MS, MOST_REQUESTS
 from console.grants import Held
@@ -22,7 +22,7 @@ Shape = dict[str, Any]
 NOTHING = Held()
 
 
-class LimitShape(s.Serializer[Any]):
+class LimitShape(ForgivingSerializer):
     visible = s.BooleanField(default=True)
     maximumRequests = s.IntegerField(min_value=1, max_value=MOST_REQUESTS)
     timePeriodInMilliseconds = s.IntegerField(min_value=1, max_value=LONGEST_PERIOD_MS)
@@ -44,18 +44,6 @@ class ContractQuery(SortedPageQuery):
     applicationId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
 
 
-class TierBody(s.Serializer[Any]):
-    """What an answer holds beside it is left out: clients send back all that they read."""
-
-    name = s.CharField(max_length=LONGEST_NAME)
-    description = s.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=LONGEST_DESCRIPTION
-    )
-    autoApprove = s.BooleanField(required=False)
-    status = OneOf(Tier.Status.values, required=False)
-    limits = LimitShape(many=True, allow_empty=False)
-
-
 class TierShape(s.Serializer[Any]):
     # Of a tier whose API and environment are at hand, with `application_count`.
     audit = made(s.DictField, dates)
@@ -73,6 +61,18 @@ class TierShape(s.Serializer[Any]):
     applicationCount = s.IntegerField(source="application_count")
 
 
+class TierBody(ForgivingSerializer):
+    also_known = names_of(TierShape)
+
+    name = s.CharField(max_length=LONGEST_NAME)
+    description = s.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=LONGEST_DESCRIPTION
+    )
+    autoApprove = s.BooleanField(required=False)
+    status = OneOf(Tier.Status.values, required=False)
+    limits = LimitShape(many=True, allow_empty=False)
+
+
 @extend_schema_serializer(many=False)
 class TierList(s.Serializer[Any]):
     total = s.IntegerField()
@@ -88,33 +88,10 @@ class BriefTier(s.Serializer[Any]):
     limits = LimitShape(many=True)
 
 
-class AccessInfo(s.Serializer[Any]):
+class AccessInfo(ForgivingSerializer):
     reason = s.CharField(
         required=False, allow_blank=True, allow_null=True, max_length=Contract.LONGEST_REASON
     )
-
-
-class ContractBody(s.Serializer[Any]):
-    applicationId = s.IntegerField(min_value=1, max_value=2**63 - 1)
-    requestedTierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
-    tierId = s.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="The same, as anypoint-sdk calls it."
-    )
-    requestAccessInfo = AccessInfo(required=False, allow_null=True)
-    acceptedTerms = s.BooleanField(default=False)
-    expiresAt = s.DateTimeField(required=False, allow_null=True)
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        named = given.setdefault("requestedTierId", given.get("tierId"))
-        if given.get("tierId") not in (None, named):
-            raise s.ValidationError({"tierId": ["requestedTierId names another tier; leave one out."]})
-        return given
-
-
-class ApplicationsContractBody(ContractBody):
-    applicationId = None  # type: ignore[assignment]  # the address says it
-    apiId = s.IntegerField(min_value=1, max_value=2**63 - 1)
-    environmentId = s.UUIDField(required=False, allow_null=True)
 
 
 class TermsBody(StrictSerializer):
@@ -135,21 +112,6 @@ class VisibilityShape(StrictSerializer):
     hiddenFromConsumers = s.BooleanField(
         help_text="Whether who has no role there neither finds the API nor asks for access."
     )
-
-
-class ContractPatch(s.Serializer[Any]):
-    status = OneOf([one for one in Contract.Status.values if one != "PENDING"], required=False)
-    tierId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
-    requestedTierId = s.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="null: none any more."
-    )
-    expiresAt = s.DateTimeField(required=False, allow_null=True, help_text="null: never.")
-    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
-
-
-class DecisionBody(s.Serializer[Any]):
-    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
-    tierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
 
 
 class BriefApplication(s.Serializer[Any]):
@@ -206,6 +168,50 @@ class ContractShape(s.Serializer[Any]):
         return told
 
 
+class ContractBody(ForgivingSerializer):
+    also_known = names_of(ContractShape)
+
+    applicationId = s.IntegerField(min_value=1, max_value=2**63 - 1)
+    requestedTierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+    tierId = s.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="The same, as anypoint-sdk calls it."
+    )
+    requestAccessInfo = AccessInfo(required=False, allow_null=True)
+    acceptedTerms = s.BooleanField(default=False)
+    expiresAt = s.DateTimeField(required=False, allow_null=True)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        named = given.setdefault("requestedTierId", given.get("tierId"))
+        if given.get("tierId") not in (None, named):
+            raise s.ValidationError({"tierId": ["requestedTierId names another tier; leave one out."]})
+        return given
+
+
+class ApplicationsContractBody(ContractBody):
+    applicationId = None  # type: ignore[assignment]  # the address says it
+    apiId = s.IntegerField(min_value=1, max_value=2**63 - 1)
+    environmentId = s.UUIDField(required=False, allow_null=True)
+
+
+class ContractPatch(ForgivingSerializer):
+    also_known = names_of(ContractShape)
+
+    status = OneOf([one for one in Contract.Status.values if one != "PENDING"], required=False)
+    tierId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    requestedTierId = s.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="null: none any more."
+    )
+    expiresAt = s.DateTimeField(required=False, allow_null=True, help_text="null: never.")
+    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
+
+
+class DecisionBody(ForgivingSerializer):
+    also_known = names_of(ContractShape)
+
+    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
+    tierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+
+
 @extend_schema_serializer(many=False)
 class ContractList(s.Serializer[Any]):
     total = s.IntegerField()
@@ -218,32 +224,6 @@ class OwnerRef(s.Serializer[Any]):
 
 class TeamRef(s.Serializer[Any]):
     id = s.IntegerField(min_value=1, max_value=2**63 - 1)
-
-
-class ApplicationBody(s.Serializer[Any]):
-    name = s.CharField(max_length=rules.LONGEST_NAME)
-    description = s.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_DESCRIPTION
-    )
-    url = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_URL)
-    redirectUri = s.ListField(
-        required=False, child=s.CharField(max_length=rules.LONGEST_URL), max_length=rules.MOST_REDIRECTS
-    )
-    grantTypes = s.ListField(required=False, child=s.CharField(max_length=40), max_length=20)
-    owners = s.ListField(child=OwnerRef(), required=False, max_length=rules.MOST_OWNERS)
-    ownerTeams = s.ListField(
-        child=TeamRef(),
-        required=False,
-        max_length=rules.MOST_TEAMS,
-        help_text="Teams whose members own it, too, as long as they are members.",
-    )
-    expiresAt = s.DateTimeField(required=False, allow_null=True)
-
-
-class SecretBody(s.Serializer[Any]):
-    overlapSeconds = s.IntegerField(
-        default=0, min_value=0, max_value=MOST_SECONDS, help_text="For so long the secret before works on."
-    )
 
 
 class SecretAnswer(s.Serializer[Any]):
@@ -276,6 +256,34 @@ class ApplicationShape(BriefApplication):
         told: Shape = super().to_representation(instance)
         secret = self.context.get("secret")
         return told | {"clientSecret": secret} if secret else told
+
+
+class ApplicationBody(ForgivingSerializer):
+    also_known = (*names_of(ApplicationShape), "clientSecret")
+
+    name = s.CharField(max_length=rules.LONGEST_NAME)
+    description = s.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_DESCRIPTION
+    )
+    url = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_URL)
+    redirectUri = s.ListField(
+        required=False, child=s.CharField(max_length=rules.LONGEST_URL), max_length=rules.MOST_REDIRECTS
+    )
+    grantTypes = s.ListField(required=False, child=s.CharField(max_length=40), max_length=20)
+    owners = s.ListField(child=OwnerRef(), required=False, max_length=rules.MOST_OWNERS)
+    ownerTeams = s.ListField(
+        child=TeamRef(),
+        required=False,
+        max_length=rules.MOST_TEAMS,
+        help_text="Teams whose members own it, too, as long as they are members.",
+    )
+    expiresAt = s.DateTimeField(required=False, allow_null=True)
+
+
+class SecretBody(ForgivingSerializer):
+    overlapSeconds = s.IntegerField(
+        default=0, min_value=0, max_value=MOST_SECONDS, help_text="For so long the secret before works on."
+    )
 
 
 @extend_schema_serializer(many=False)

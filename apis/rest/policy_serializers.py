@@ -7,7 +7,7 @@ from rest_framework import serializers as s
 
 from apis.models import PolicyBinding
 from apis.rest.answers import dates
-from apis.rest.strict import StrictSerializer
+from apis.rest.strict import ForgivingSerializer, StrictSerializer, names_of
 from console.rest.fields import OneLine, OneOf, TextOrNull, fixed, list_or_null, made
 from policies import catalog
 from policies.policy import CATALOG_GROUP
@@ -16,43 +16,6 @@ from policies.policy import CATALOG_GROUP
 class ConditionBody(StrictSerializer):
     methodRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
     uriTemplateRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
-
-
-class PolicyPatch(s.Serializer[Any]):
-    """Every field may be left out."""
-
-    configurationData = s.DictField(required=False, allow_null=True)
-    pointcutData = list_or_null(ConditionBody(), required=False)
-    disabled = s.BooleanField(required=False)
-    mode = s.ChoiceField(
-        PolicyBinding.Mode.choices,
-        required=False,
-        help_text="observe: it refuses nothing, and analytics tells what it would have refused.",
-    )
-    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
-    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
-    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
-    upstreamId = s.UUIDField(required=False, allow_null=True, help_text="Instead of upstreamIds.")
-    upstreamIds = s.ListField(
-        child=s.UUIDField(),
-        required=False,
-        allow_null=True,
-        max_length=100,
-        help_text="Of an outbound policy: the upstreams that it acts on.",
-    )
-
-
-class PolicyBody(PolicyPatch):
-    """`assetId` or `policyTemplateId` names the policy, `configurationData` is what its template asks for."""
-
-    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
-    groupId = s.UUIDField(required=False, allow_null=True)
-    assetId = s.CharField(required=False, allow_null=True)
-
-
-class OrderEntry(s.Serializer[Any]):
-    id = s.IntegerField()
-    order = s.IntegerField()
 
 
 class KeptEntries(s.ListSerializer[Any]):
@@ -126,6 +89,47 @@ class ActivePolicyShape(s.Serializer[Any]):
     template = made(s.DictField, _template)
     implementationAsset = made(s.DictField, implementation)
     upstreamIds = s.ListField(child=s.CharField(), source="upstreams")
+
+
+class PolicyPatch(ForgivingSerializer):
+    """Every field may be left out."""
+
+    also_known = names_of(PolicyShape, ActivePolicyShape)
+
+    configurationData = s.DictField(required=False, allow_null=True)
+    pointcutData = list_or_null(ConditionBody(), required=False)
+    disabled = s.BooleanField(required=False)
+    mode = s.ChoiceField(
+        PolicyBinding.Mode.choices,
+        required=False,
+        help_text="observe: it refuses nothing, and analytics tells what it would have refused.",
+    )
+    label = OneLine(required=False, allow_null=True, allow_blank=True, max_length=255)
+    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
+    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
+    upstreamId = s.UUIDField(required=False, allow_null=True, help_text="Instead of upstreamIds.")
+    upstreamIds = s.ListField(
+        child=s.UUIDField(),
+        required=False,
+        allow_null=True,
+        max_length=100,
+        help_text="Of an outbound policy: the upstreams that it acts on.",
+    )
+
+
+class PolicyBody(PolicyPatch):
+    """`assetId` or `policyTemplateId` names the policy, `configurationData` is what its template asks for."""
+
+    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
+    groupId = s.UUIDField(required=False, allow_null=True)
+    assetId = s.CharField(required=False, allow_null=True)
+
+
+class OrderEntry(ForgivingSerializer):
+    also_known = names_of(PolicyShape, ActivePolicyShape)
+
+    id = s.IntegerField()
+    order = s.IntegerField()
 
 
 class ActiveTierShape(s.Serializer[Any]):
