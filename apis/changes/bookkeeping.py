@@ -51,9 +51,12 @@ _BRING = """
     WHERE api.id = ANY(%s)
 """
 _RAISE = """
-    WITH raised AS (
-        UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
-        RETURNING id, generation
+    WITH locked AS MATERIALIZED (
+        SELECT id FROM gateways_gateway WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+    ),
+    raised AS (
+        UPDATE gateways_gateway AS gateway SET generation = generation + 1, updated_at = %s
+        FROM locked WHERE gateway.id = locked.id RETURNING gateway.id, generation
     ),
     brought AS (
         INSERT INTO apis_brought (api_id, gateway_id, generation, revision_id, replaced_id)
@@ -63,9 +66,12 @@ _RAISE = """
     SELECT id, generation FROM raised
 """
 _RAISE_TO_NOTE = """
-    UPDATE gateways_gateway
+    UPDATE gateways_gateway AS gateway
     SET generation = generation + 1, noting_generation = generation + 1, updated_at = %s
-    WHERE id = ANY(%s) RETURNING id, generation
+    FROM (
+        SELECT id FROM gateways_gateway WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+    ) AS locked
+    WHERE gateway.id = locked.id RETURNING gateway.id, generation
 """
 NOTED_AT_ONCE = 200
 """The most APIs of a change whose request itself notes of each that it changed."""
@@ -215,7 +221,7 @@ def _raised(
     """
     columns = [[one[index] for one in brought] for index in range(3)]
     with connection.cursor() as cursor:
-        cursor.execute(_RAISE, [timezone.now(), list(ids), api, *columns])
+        cursor.execute(_RAISE, [list(ids), timezone.now(), api, *columns])
         generations: dict[UUID, int] = dict(cursor.fetchall())
     for gateway_id in ids:
         transaction.on_commit(partial(enqueue, gateway_id))

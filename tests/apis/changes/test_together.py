@@ -268,3 +268,39 @@ def test_whoever_holds_an_api_holds_nothing_of_its_asset(user: User, environment
         other.join()
 
     assert free == [api.asset]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("noted_at_once", [0, 1000])
+def test_changes_of_what_many_share_wait_for_each_other(
+    environment: Environment, noted_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that took gateways in the order in which they found them waited for each other without end."""
+    monkeypatch.setattr(bookkeeping, "NOTED_AT_ONCE", noted_at_once)
+    for number in range(30):
+        make_api(make_gateway(environment), base_path=f"/{number}")
+    start, faults = threading.Barrier(AT_ONCE), []
+
+    def change(number: int) -> None:
+        ways = ("-gateway", "gateway", "pk", "-pk")
+        start.wait()
+        try:
+            for turn in range(10):
+                with transaction.atomic():
+                    order = ways[(number + turn) % len(ways)]
+                    pks = list(ApiInstance.objects.order_by(order).values_list("pk", flat=True))
+                    bookkeeping.bump_all(ApiInstance.objects.filter(pk__in=pks))
+        except Exception as error:
+            faults.append(error)
+        connection.close()
+
+    before = dict(Gateway.objects.values_list("pk", "generation"))
+    threads = [threading.Thread(target=change, args=[number]) for number in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    after = dict(Gateway.objects.values_list("pk", "generation"))
+    assert {after[pk] - generation for pk, generation in before.items()} == {10 * AT_ONCE}
