@@ -157,6 +157,17 @@ IDLE = [
     ("ip-blocklist", {"ips": ["::/0"]}, "ips"),
     ("spike-control", {"delayAttempts": 0, "queuingLimit": 10}, "queuingLimit"),
     ("spike-control", {"delayAttempts": 0, "delayTimeInMillis": 10}, "delayTimeInMillis"),
+    ("user-agent-filter", {"denied": ["curl", "Bot"], "allowed": ["bot", "Googlebot"]}, "denied"),
+    (
+        "header-injection",
+        {
+            "inboundHeaders": [
+                {"key": "Content-Type", "value": "a/b"},
+                {"key": "content-type", "value": "a/c"},
+            ]
+        },
+        "inboundHeaders",
+    ),
 ]
 
 
@@ -175,6 +186,11 @@ def test_what_cannot_act_is_told(name: str, config: dict[str, Any], field: str) 
         ("fault-injection", {"abortPercentage": 10, "delayPercentage": 5, "delayInMilliseconds": 5000}),
         ("spike-control", {"delayAttempts": 2, "queuingLimit": 10, "delayTimeInMillis": 10}),
         ("ip-allowlist", {"ips": ["0.0.0.0/1"]}),
+        ("user-agent-filter", {"denied": ["bot"], "allowed": ["Googlebot"]}),
+        (
+            "header-injection",
+            {"inboundHeaders": [{"key": "x-a", "value": "1"}, {"key": "x-a", "value": "2"}]},
+        ),
     ],
     ids=lambda one: str(one)[:40],
 )

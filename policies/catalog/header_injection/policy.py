@@ -1,5 +1,7 @@
 """Header Injection: adds headers to requests and responses."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -11,6 +13,7 @@ from policies.fields.expressions import Expression, RequestExpression, ResponseE
 from policies.fields.headers import SINGLE, OwnHeaderName, RequestHeaderName, checked_value
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "header-injection"
 MOST_HEADERS = 50
@@ -106,6 +109,16 @@ def _append(header: RequestHeader | ResponseHeader) -> dict[str, Any]:
     }
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    for field, headers in (
+        ("inboundHeaders", config.inbound_headers),
+        ("outboundHeaders", config.outbound_headers),
+    ):
+        counted = Counter(header.key.lower() for header in headers)
+        for name in sorted(SINGLE & {name for name, count in counted.items() if count > 1}):
+            yield Advice(field, f"{name} can stand only once: the last one of the list counts")
+
+
 POLICY = Policy(
     name=NAME,
     title="Header Injection",
@@ -115,6 +128,7 @@ POLICY = Policy(
     version="1.3.2",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("header-injection-flex",),
     icon="list-plus",
     acts_on_responses=lambda config: bool(config.outbound_headers),

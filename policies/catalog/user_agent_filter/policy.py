@@ -1,5 +1,6 @@
 """User Agent Filter: refuses callers by what their User-Agent says."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from policies.compiled import TYPE_URL, Compiled, Scope
 from policies.envoy.refusal import details, refusing
 from policies.fields.patterns import Patterns, anywhere
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
-from policies.traits import Refusal
+from policies.traits import Advice, Refusal
 
 NAME = "user-agent-filter"
 _HEADER = {
@@ -71,6 +72,13 @@ def _not(predicate: dict[str, Any]) -> dict[str, Any]:
     return {"not_matcher": predicate}
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    allowed = {pattern.lower() for pattern in config.allowed}
+    for pattern in config.denied:
+        if pattern.lower() in allowed:
+            yield Advice("denied", f'"{pattern}" is allowed, too: it refuses nobody')
+
+
 POLICY = Policy(
     name=NAME,
     title="User Agent Filter",
@@ -80,6 +88,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("user-agent-filter-flex",),
     refusals=(Refusal(details(NAME), 'user-agent: "{user_agent}" is not let in'),),
     reads_apart={"denied": apart.patterns, "allowed": apart.patterns},
