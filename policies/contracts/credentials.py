@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policies.compiled import Scope
 from policies.contracts import memory
 from policies.expression.lua import Value
-from policies.fields.expressions import Expression
+from policies.fields.expressions import Expression, written
 from policies.scripting.script import BASE64, SHA256
 from policies.traits import Advice, Explained
 
@@ -44,7 +44,7 @@ def is_said(expression: Expression) -> bool:
 
 def advice(client_id: Expression, client_secret: Expression) -> Iterator[Advice]:
     if (text := client_id.constant) is not None:
-        message = f"is one text for all requests; an expression is written #[attributes.headers['{text}']]"
+        message = f"is one text for all requests; an expression is written {written(text)}"
         yield Advice("clientIdExpression", message)
     if is_said(client_secret) and client_secret.constant is not None:
         yield Advice("clientSecretExpression", "is one text for all requests, and no secret of theirs")

@@ -1,5 +1,6 @@
 """The pydantic type of a field that takes text or an expression."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -46,6 +47,16 @@ class Expression:
 
     def __str__(self) -> str:
         return self.text
+
+
+def written(text: str, usual: str = "client_id") -> str:
+    """What somebody wrote as a text, written as an expression: of a header's name that header, of what
+    begins like an expression itself; else the header that is usual.
+    """
+    if re.match(r"(attributes|authentication|payload|vars)\b", text):
+        return f"#[{text}]"
+    name = text if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", text) else usual
+    return f"#[attributes.headers['{name}']]"
 
 
 @lru_cache(4096)

@@ -10,6 +10,7 @@ from policies.catalog import find
 
 JWT = find("jwt-validation")
 KEY = {"signingMethod": "hmac", "textKey": "s" * 32}
+LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60_000}]}
 
 
 def said(config: dict[str, Any]) -> dict[str, str]:
@@ -70,6 +71,14 @@ def test_a_cache_that_gives_cookies_to_all_is_told(key: str, warned: list[str]) 
             "#[attributes.headers['jwt']]",
         ),
         ("client-id-enforcement", {"clientIdExpression": "id"}, "clientIdExpression", "headers['id']]"),
+        ("client-id-enforcement", {"clientIdExpression": "my id"}, "clientIdExpression", "['client_id']]"),
+        ("rate-limiting", {**LIMITS, "keySelector": "x-a"}, "keySelector", " #[attributes.headers['x-a']]"),
+        (
+            "rate-limiting",
+            {**LIMITS, "keySelector": "#[1]"},
+            "keySelector",
+            " #[attributes.headers['x-user']]",
+        ),
     ],
 )
 def test_a_text_in_the_place_of_an_expression_is_told(
@@ -82,6 +91,17 @@ def test_a_text_in_the_place_of_an_expression_is_told(
     assert len(told) == 1, told
     assert told[0].message.startswith("is one text for all requests")
     assert told[0].message.endswith(written)
+
+
+def test_an_expression_without_its_marks_is_shown_with_them() -> None:
+    limiting = find("rate-limiting")
+
+    told = advice(
+        limiting, limiting.config.model_validate({**LIMITS, "keySelector": "attributes.headers['x']"})
+    )
+
+    assert "#[attributes.headers['x']]" in told[0].message
+    assert all("['attributes" not in one.message for one in told)
 
 
 def test_sites_that_are_named_and_not_asked_for_are_told() -> None:

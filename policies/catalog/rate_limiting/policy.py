@@ -11,8 +11,8 @@ from policies.compiled import Compiled, Scope
 from policies.counting import shared_memory
 from policies.counting.exchange import CountExchange
 from policies.expression.lua import Value
-from policies.expression.nodes import said_by_caller
-from policies.fields.expressions import RequestExpression
+from policies.expression.nodes import Literal, said_by_caller
+from policies.fields.expressions import RequestExpression, written
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most
 from policies.scripting.script import script
 from policies.traits import Advice, Limit
@@ -95,12 +95,9 @@ def advice(config: Config) -> Iterator[Advice]:
     key = config.key_selector
     if key is None or not key.text.strip():
         return
-    if key.constant is not None:
-        yield Advice(
-            "keySelector",
-            "is one text for all requests, which share one count; an expression is written"
-            f" #[attributes.headers['{key.constant}']]",
-        )
+    if isinstance(key.node, Literal):
+        told = "is one text for all requests, which share one count; an expression is written"
+        yield Advice("keySelector", f"{told} {written(str(key.node.value), 'x-user')}")
     elif name := said_by_caller(key.node):
         yield Advice(
             "keySelector",
