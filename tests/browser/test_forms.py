@@ -253,7 +253,7 @@ def test_the_second_editor_sees_the_difference_and_has_the_focus_on_it(
 
     notice = page.locator(".conflict")
     expect(notice).to_be_focused()
-    expect(notice.get_by_role("row", name=re.compile("10.0.0.2 10.0.0.3"))).to_be_visible()
+    expect(notice.get_by_role("row", name=re.compile("Yours 10.0.0.2 Saved now 10.0.0.3"))).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Saved IP Allowlist.")
 
