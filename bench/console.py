@@ -63,10 +63,8 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
 def _client() -> Any:
     from django.test import Client
 
-    from console.models import User
-
     client = Client(raise_request_exception=True)
-    user = User.objects.filter(is_superuser=True).earliest("date_joined")
+    user = _user()
     user.must_change_password = False  # else every page leads to where it is changed
     user.save()
     client.force_login(user)

@@ -1,6 +1,5 @@
 """What is sound in a policy's configuration and probably not meant, by field."""
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -9,12 +8,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from policies.expression.parser import CLOSE, OPEN
-from policies.fields.expressions import Expression
+from policies.fields.expressions import Expression, marked
 from policies.policy import Policy, PolicyConfig
 from policies.traits import Advice
 
 _HOLDERS = Expression, BaseModel, list, tuple
-_MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 
 
 def advice(policy: Policy[Any], config: PolicyConfig) -> list[Advice]:
@@ -97,6 +95,5 @@ def _looks_like_one(text: str) -> str:
         before, _, rest = text.partition(OPEN)
         inner = rest.rpartition(CLOSE)[0] or rest
         return f"is taken as it is, {OPEN} and all; write {OPEN}'{before}' ++ {inner}{CLOSE}"
-    if _MEMBER.match(text):
-        return f"is a text; write {OPEN}{text[1:-1] if text[0] == '[' else text}{CLOSE}"
-    return ""
+    meant = marked(text)
+    return f"is a text; write {meant}" if meant else ""

@@ -12,7 +12,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from policies.expression import lua
 from policies.expression.context import REQUEST, RESPONSE, Context
 from policies.expression.nodes import Literal, Node
-from policies.expression.parser import ExpressionError, is_expression, parse
+from policies.expression.parser import CLOSE, OPEN, ExpressionError, is_expression, parse
+
+_MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,21 @@ class Expression:
         return self.text
 
 
+def marked(text: str) -> str:
+    """The expression that a text without its marks was meant to be; "" where it looks like none."""
+    if not _MEMBER.match(text):
+        return ""
+    return f"{OPEN}{text[1:-1] if text[0] == '[' else text}{CLOSE}"
+
+
 def written(text: str, usual: str = "client_id") -> str:
-    """What somebody wrote as a text, written as an expression: of a header's name that header, of what
-    begins like an expression itself; else the header that is usual.
+    """What somebody wrote as a text, written as an expression: of a header's name that header, of what looks
+    like an expression itself; else the header that is usual.
     """
-    if re.match(r"(attributes|authentication|payload|vars)\b", text):
-        return f"#[{text}]"
+    if meant := marked(text):
+        return meant
     name = text if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", text) else usual
-    return f"#[attributes.headers['{name}']]"
+    return f"{OPEN}attributes.headers['{name}']{CLOSE}"
 
 
 @lru_cache(4096)
