@@ -72,7 +72,7 @@ def _client() -> Any:
 
 
 def _pages(made: Any) -> dict[str, Page]:
-    api, gateway = made.first_api, made.first_gateway
+    api, gateway = made.first_api, made.gateway
     place, every = _place(), {"all": "1", "action": "tag"}
     return {
         "overview": "/",

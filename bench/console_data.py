@@ -30,6 +30,8 @@ from console.models import Environment
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 
 TAGS: tuple[list[str], ...] = ([], ["eu"], ["eu", "pci"], ["internal", "us", "squad-a"])
+FILTERED = 2
+"""The gateway whose APIs have the tags and the owner that the list is filtered by."""
 POLICIES = ("ip-allowlist", "http-basic-authentication", "rate-limiting")
 FIRST = "api.id = (SELECT min(id) FROM apis_apiinstance)"
 BUSY = "api.id %% 50 = (SELECT min(id) FROM apis_apiinstance) %% 50"
@@ -51,7 +53,7 @@ class Made:
     gateways: int
     rollups: int
     first_api: int
-    first_gateway: uuid.UUID
+    gateway: uuid.UUID
 
 
 def prepare(home: Path) -> None:
@@ -73,7 +75,8 @@ def fill(*, apis: int, gateways: int, days: int) -> Made:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     first = ApiInstance.objects.earliest("pk").pk
-    return Made(ApiInstance.objects.count(), Gateway.objects.count(), rollups, first, made_gateways[0].pk)
+    filtered = made_gateways[FILTERED].pk
+    return Made(ApiInstance.objects.count(), Gateway.objects.count(), rollups, first, filtered)
 
 
 def _gateways(environment: Environment, count: int) -> list[Gateway]:
