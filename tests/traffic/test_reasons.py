@@ -152,6 +152,15 @@ def test_each_answer_carries_the_id_of_its_request(gateway: Gateway) -> None:
     assert [one.request_id for one in tallied(gateway, "my-own-id").samples] == ["my-own-id"]
 
 
+@pytest.mark.parametrize("own", ["0190163d-8694-739b-aea5-966c26f8ad91", "x" * 36, "x" * 300])
+def test_a_request_keeps_the_id_that_it_came_with(gateway: Gateway, own: str) -> None:
+    gateway.apply(API)
+
+    answer = gateway.get("/told/x", headers={"x-request-id": own})
+
+    assert answer.headers["x-request-id"] == answer.json()["headers"]["x-request-id"] == own
+
+
 @pytest.mark.parametrize("name", ["cors", "header-injection", "header-removal", "route", "response-timeout"])
 def test_what_refuses_nothing_cannot_observe(gateway: Gateway, name: str) -> None:
     ack = gateway.apply(API + binding("one-1", (name, "{}"), "observe"))

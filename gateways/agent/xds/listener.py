@@ -33,6 +33,7 @@ _NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 """Nobody is internal: a caller's `x-envoy-*` headers, which set timeouts and retries, are dropped."""
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."
+_REQUEST_ID = TYPE_URL + "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig"
 _MANAGER = TYPE_URL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
@@ -149,9 +150,10 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
             "initial_stream_window_size": HTTP2_STREAM_BYTES,
             "initial_connection_window_size": HTTP2_CONNECTION_BYTES,
         },
-        # The caller's own stays.
+        # The caller's own stays, to the letter: else a digit of it would tell whether it is traced.
         "generate_request_id": True,
         "preserve_external_request_id": True,
+        "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "forward_client_cert_details": proxying.forward_client_cert,
