@@ -9,15 +9,18 @@ WORDS = {
     "absolute_path_rejected": "The target of the request is not a path.",
     "cluster_not_found": "The upstream is not known yet.",
     "ext_authz_error": "Access is denied.",
+    "fault_filter_abort": "A fault is injected.",
     "missing_host_header": "The request has no Host header.",
     "missing_path_rejected": "The request has no path.",
     "path_normalization_failed": "The path of the request cannot be read.",
+    "reached_concurrency_limit": "The upstream bears no more requests at the same time.",
     "route_configuration_not_found": "No API is served here.",
     "route_not_found": "No API is served here.",
+    "stream_idle_timeout": "Nothing has flowed for too long.",
     "upgrade_failed": "The only upgrade that is taken is websocket.",
     "websocket_handshake_unsuccessful": "The upstream did not accept the upgrade.",
 }
-"""By the details of those answers that Envoy gives without a body."""
+"""By the details of those answers that Envoy gives without a body, or with words that name its filters."""
 _NAMESPACE, _KEY = "gatewright.answers", "mark"
 _MARKED = {
     "header": {"key": ANSWER_MARK, "value": f"%METADATA(ROUTE:{_NAMESPACE}:{_KEY})%"},

@@ -48,4 +48,4 @@ def test_what_is_above_the_limit_is_refused(gateway: Gateway) -> None:
         Waiting.may.set()
         one.join(30)
     assert (first, second.status_code) == ([200], 503)
-    assert second.json() == {"error": "reached concurrency limit"}
+    assert second.json() == {"error": "The upstream bears no more requests at the same time."}

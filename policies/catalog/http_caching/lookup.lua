@@ -132,7 +132,14 @@ local function said_by(headers)
   return (headers:get("pragma") or ""):lower():find("no-cache", 1, true) and { ["no-cache"] = true } or NONE
 end
 
--- What a request that only reads gets: an answer, or nothing where it goes on.
+-- For a caller who wants nothing else than what is stored.
+local function not_stored()
+  local reason = "only-if-cached: nothing is stored that answers the request"
+  local headers = { ["cache-status"] = "gatewright; fwd=miss" }
+  return { status = "504", error = "Nothing is stored that answers this request.", headers = headers, reason = reason }
+end
+
+-- What a request that only reads gets: headers and body, or a refusal; nothing where it goes on.
 local function read_by(handle, headers, key, method)
   local said, now = said_by(headers), wall_ms()
   if said["no-store"] then return nil end
@@ -141,7 +148,7 @@ local function read_by(handle, headers, key, method)
   local entry = find(key, function(name) return headers:get(name) end, now, back)
   if entry and not is_open_to(entry, is_known, has_cookie) then entry = nil end
   if entry and is_usable(entry, said, now, back) then return answer_of(headers, entry, method, now) end
-  if said["only-if-cached"] then return { [":status"] = "504", ["cache-status"] = "gatewright; fwd=miss" }, "" end
+  if said["only-if-cached"] then return not_stored() end
   if method == "HEAD" or headers:get("range") then return nil end
   local sent = saved(headers)
   if not sent then return nil end
@@ -151,7 +158,7 @@ local function read_by(handle, headers, key, method)
   note(handle, token)
 end
 
--- Headers and body of the answer; nothing where the request goes on.
+-- Headers and body of the answer, or a refusal; nothing where the request goes on.
 local function decide(handle)
   local headers = handle:headers()
   local method, word = headers:get(":method"), order(handle, headers)
@@ -172,6 +179,8 @@ function envoy_on_request(handle)
   local ok, headers, body = pcall(decide, handle)
   if not ok then
     handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. tostring(headers))
+  elseif headers and not body then
+    answer(handle, headers)
   elseif headers then
     handle:streamInfo():dynamicMetadata():set("gatewright", "answered", policy_name)
     handle:respond(headers, body)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.traffic.gateway import Gateway
+from tests.traffic.raw import connected
 from tests.traffic.scripted import PIECE, Scripted, scripted
 
 pytestmark = pytest.mark.envoy
@@ -32,7 +33,21 @@ def upstream() -> Iterator[Scripted]:
 def test_an_answer_that_does_not_begin_is_504(gateway: Gateway, upstream: Scripted) -> None:
     gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", SHORT))
 
-    assert gateway.get("/a/never", timeout=20).status_code == 504
+    answer = gateway.get("/a/never", timeout=20)
+
+    assert answer.status_code == 504
+    assert answer.json() == {"error": "Nothing has flowed for too long."}
+
+
+def test_a_body_that_stops_coming_is_408(gateway: Gateway, upstream: Scripted) -> None:
+    gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", SHORT))
+
+    with connected(gateway.port) as connection:
+        connection.sendall(b"POST /a/x HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
+        answer = connection.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'{"error":"Nothing has flowed for too long."}' in answer
 
 
 def test_an_answer_that_falls_silent_is_cut(gateway: Gateway, upstream: Scripted) -> None:
