@@ -56,8 +56,8 @@ def web(addresses: Addresses, environment: dict[str, str]) -> Program:
     """An idle connection of the front's is kept for longer than the front keeps it: see `console.front`."""
     return _python(
         "console",
-        "gunicorn console.wsgi --worker-class gthread --workers 2 --threads 8 --preload --keep-alive 75 "
-        "--graceful-timeout 5 --no-control-socket --log-level warning",
+        "gunicorn console.wsgi --worker-class console.gunicorn_worker.Worker --workers 2 --threads 8 "
+        "--preload --keep-alive 75 --graceful-timeout 5 --no-control-socket --log-level warning",
         environment,
         "--bind",
         f"unix:{addresses.socket}",
