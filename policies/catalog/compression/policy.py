@@ -87,7 +87,12 @@ def _compressor(config: Config, scope: Scope, algorithm: str) -> Filter:
     }
     typed = {
         "@type": _COMPRESSOR,
-        "response_direction_config": {"common_config": common, "weaken_etag_on_compress": True},
+        "response_direction_config": {
+            "common_config": common,
+            "weaken_etag_on_compress": True,
+            # Its Content-Range counts the bytes of what is not compressed.
+            "uncompressible_response_codes": [206],
+        },
         "compressor_library": {"name": algorithm, "typed_config": LIBRARIES[algorithm]},
         "choose_first": True,
     }

@@ -29,9 +29,16 @@ class Server(Quiet):
         body = BODY if "long" in self.path else b"{}"
         coding = {"content-encoding": "gzip"} if "done" in self.path else {}
         kind = "image/png" if "image" in self.path else "application/json; charset=utf-8"
-        self.send_response(200)
+        first = 20 if "range" in self.headers else 0
+        self.send_response(206 if first else 200)
         sent = gzip.compress(body) if coding else body
         headers = {"content-type": kind, "content-length": str(len(sent)), "etag": '"one"', **coding}
+        if first:
+            sent = body[first:]
+            headers |= {
+                "content-length": str(len(sent)),
+                "content-range": f"bytes 20-{len(body) - 1}/{len(body)}",
+            }
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -80,4 +87,12 @@ def test_what_gains_nothing_is_left_alone(gateway: Gateway, path: str) -> None:
     answer = gateway.get(path, headers={"accept-encoding": "br, gzip"})
 
     assert answer.headers.get("content-encoding") == ("gzip" if "done" in path else None)
+    assert answer.headers["etag"] == '"one"'
+
+
+def test_a_part_is_sent_as_its_range_counts_it(gateway: Gateway) -> None:
+    answer = gateway.get("/a/long", headers={"accept-encoding": "gzip", "range": "bytes=20-"})
+
+    assert (answer.status_code, answer.headers.get("content-encoding")) == (206, None)
+    assert answer.content == BODY[20:]
     assert answer.headers["etag"] == '"one"'
