@@ -7,9 +7,11 @@ local MONTHS = {
 local NONE = {}
 -- What upstreams heed and no key names: who sends one has answers of his own.
 local UNKEYED = {
-  "origin", "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme",
-  "x-forwarded-server", "x-host", "x-original-host", "x-original-url", "x-rewrite-url", "x-http-method",
-  "x-http-method-override", "x-method-override",
+  "origin", "forwarded", "front-end-https", "x-forwarded-host", "x-forwarded-method", "x-forwarded-path",
+  "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-protocol", "x-forwarded-scheme", "x-forwarded-server",
+  "x-forwarded-ssl", "x-forwarded-uri", "x-host", "x-http-method", "x-http-method-override", "x-method-override",
+  "x-original-host", "x-original-method", "x-original-uri", "x-original-url", "x-rewrite-url", "x-scheme",
+  "x-script-name", "x-url-scheme",
 }
 
 -- The directives of Cache-Control, by name in small letters: their value, or true. The first of a name counts. A

@@ -86,6 +86,21 @@ def test_another_spelling_of_what_upstreams_heed_poisons_nothing(cached: Cached,
     assert "vary" in answers[0].headers["cache-status"]
 
 
+TOLD_BY_PROXIES = [
+    *("front-end-https", "x-forwarded-method", "x-forwarded-path", "x-forwarded-protocol", "x-forwarded-ssl"),
+    *("x-forwarded-uri", "x-original-method", "x-original-uri", "x-scheme", "x-script-name", "x-url-scheme"),
+]
+
+
+@pytest.mark.parametrize("name", TOLD_BY_PROXIES)
+def test_what_proxies_tell_of_a_request_poisons_nothing(cached: Cached, name: str) -> None:
+    cached.serve()
+
+    answers = [cached.gateway.get(f"/{cached.name}/x", headers=sent).text for sent in ({name: "evil"}, {})]
+
+    assert answers == ["answer 1", "answer 2"]
+
+
 @pytest.mark.parametrize("name", ["x_forwarded_host", "X-Forwarded_Host"])
 def test_what_reaches_no_upstream_keeps_no_answer_from_being_kept(cached: Cached, name: str) -> None:
     cached.serve()
