@@ -31,6 +31,7 @@ CONNECTION = frozenset(
     )
 )
 """What says where a message ends, and what holds for one connection alone (RFC 9110, 7.6.1)."""
+_ORDERS = "x-envoy-"
 SINGLE = frozenset(
     (
         "access-control-allow-origin",
@@ -87,6 +88,11 @@ def _checked_name(name: str) -> str:
 HeaderName = Annotated[str, AfterValidator(_checked_name)]
 
 
+def is_own(name: str) -> bool:
+    """Whether a policy, or a server that it asks, may write a header of this name in lower case."""
+    return name not in CONNECTION and not name.startswith(_ORDERS)
+
+
 def _checked_own(name: str) -> str:
     lower = name.lower()
     if lower in CONNECTION:
@@ -94,7 +100,7 @@ def _checked_own(name: str) -> str:
             "cannot be set: it tells where a message ends or how one connection is used, and a second word on"
             " that lets requests be smuggled past policies"
         )
-    elif lower.startswith("x-envoy-"):
+    elif lower.startswith(_ORDERS):
         reason = "cannot be set: the gateway's proxy would take it as an order; use x- and a name of your own"
     else:
         return name

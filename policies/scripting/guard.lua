@@ -85,17 +85,26 @@ local function overwrite(handle, with)
   handle:body(true):setBytes(body)
 end
 
+local function failed(handle, why)
+  handle:logErr(policy_name .. ": " .. tostring(why))
+  local with = { status = "500", error = "The policy " .. policy_name .. " could not be evaluated." }
+  with.reason = "evaluation: the policy could not be evaluated; the gateway's log says why"
+  return with
+end
+
 local function evaluated(decide, act)
-  return function(handle)
-    local ok, with = pcall(decide, handle)
-    if not ok then
-      handle:logErr(policy_name .. ": " .. tostring(with))
-      with = { status = "500", error = "The policy " .. policy_name .. " could not be evaluated." }
-      with.reason = "evaluation: the policy could not be evaluated; the gateway's log says why"
-    end
-    if not with then return end
+  local function done(handle, with)
     if with.error and mode.observed_as then return observed(handle, with) end
     act(handle, with)
+  end
+
+  return function(handle)
+    local ok, with = pcall(decide, handle)
+    if not ok then with = failed(handle, with) end
+    if not with then return end
+    -- An answer that cannot be given, of a status that is none for example, would let the request go on.
+    local is_done, why = pcall(done, handle, with)
+    if not is_done then done(handle, failed(handle, why)) end
   end
 end
 

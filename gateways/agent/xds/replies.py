@@ -32,10 +32,20 @@ _ONE_SERVER = {
     "append_action": "OVERWRITE_IF_EXISTS",
 }
 """Envoy puts the upstream's own beside ours where it takes an upgrade's answer apart."""
+_OWN_ID = {
+    "header": {"key": "x-request-id", "value": "%REQ(X-REQUEST-ID)%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+"""By which a refusal is found in the log, whatever id a server that was asked has given."""
 _IS_WHOLE = "(response.code == 200 && response.code_details == 'direct_response')"
 """The answer to a CA's challenge, which reads it to the letter: all others of routes are refusals."""
 _DENIED, _DENIED_WORDS = "rbac_access_denied", "Access is denied."
 """Envoy's own words name the filter."""
+_IS_NO_STATUS = (
+    "response.code_details == 'ext_authz_invalid' || (response.code_details == 'ext_authz_denied'"
+    " && (response.code < 200 || response.code > 599))"
+)
+"""A server that was asked answers with what no refusal can be: one below 200 announces an answer."""
 _TOO_LATE = "The upstream did not begin to answer in time."
 _UNREACHED = {
     "upstream_reset_before_response_started{overflow": "The upstream has as much to do as it may have.",
@@ -60,10 +70,11 @@ def as_json() -> dict[str, Any]:
             _mapper(f"response.code_details.startsWith('{begin}')", text)
             for begin, text in _UNREACHED.items()
         ),
+        {**_mapper(_IS_NO_STATUS, _DENIED_WORDS), "status_code": 403},
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
     ]
-    return {"mappers": [{**mapper, "headers_to_add": [_MARKED, _ONE_SERVER]} for mapper in mappers]}
+    return {"mappers": [{**mapper, "headers_to_add": [_MARKED, _ONE_SERVER, _OWN_ID]} for mapper in mappers]}
 
 
 def marked(mark: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from policies.answers.answer import CheckedCredential, HttpAnswer, Network, Unanswered
 from policies.catalog.native_ext_authz import checks
+from policies.fields.headers import CONNECTION
 
 MOST_BYTES = 65_536
 NO_SECONDS = 10
@@ -14,9 +15,7 @@ NO_SECONDS = 10
 FAR = 86_400
 ALLOWED, FIRST_ERROR = 200, 500
 REMOVED = "x-envoy-auth-headers-to-remove"
-OURS = frozenset(
-    ("connection", "content-length", "content-type", "date", "keep-alive", "server", "transfer-encoding")
-)
+OURS = CONNECTION | {"content-type", "date", "server", "x-request-id"}
 """Of a refusing answer, what is said anew to the caller."""
 ALWAYS_TOLD = ("location", "www-authenticate")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
@@ -32,7 +31,7 @@ async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> 
     headers += [(key.encode(), value.encode()) for key, value in asked["added"]]
     target = asked["prefix"].encode() + path
     heard = await network.send(method.decode(), asked["url"], target, headers, MOST_BYTES)
-    if heard.status >= FIRST_ERROR:
+    if heard.status >= FIRST_ERROR or heard.status not in checks.STATUSES:
         raise Unanswered(f"server: it answers {heard.status}")
     seconds = _held(heard.headers.get("cache-control", ""))
     if heard.status == ALLOWED:
@@ -61,9 +60,12 @@ def _readable(value: bytes) -> str:
 
 
 def _allowed(asked: Mapping[str, Any], heard: HttpAnswer) -> dict[str, Any]:
+    """Raises Unanswered."""
+    removed = list(_listed(heard.headers.get(REMOVED, "")))
+    checks.check((), removed)
     return {
         "is_allowed": True,
-        "removed": [one for one in _listed(heard.headers.get(REMOVED, "")) if one not in checks.KEPT],
+        "removed": removed,
         "replaced": _named(heard, asked["replaced"]),
         "appended": _named(heard, asked["appended"]),
         "shown": _named(heard, asked["shown"]),
@@ -79,7 +81,7 @@ def _refused(asked: Mapping[str, Any], heard: HttpAnswer) -> dict[str, Any]:
 def _refusal(status: int, text: str, told: Iterable[tuple[str, str]]) -> dict[str, Any]:
     headers: dict[str, list[str]] = {}
     for name, value in told:
-        if name not in OURS:
+        if name not in OURS and not name.startswith(":"):
             headers.setdefault(name, []).append(value)
     # As it stands within the quotation marks of the gateway's answer.
     return {

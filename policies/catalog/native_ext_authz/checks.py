@@ -10,6 +10,7 @@ from typing import Any
 
 from policies.answers.answer import Unanswered
 from policies.catalog.native_ext_authz import wire
+from policies.fields.headers import is_own
 
 METHOD = "/envoy.service.auth.v3.Authorization/Check"
 FORBIDDEN = 403
@@ -20,7 +21,8 @@ ACTIONS = ("add", "add_if_absent", "set", "overwrite")
 _ADD, _ADD_IF_ABSENT, _SET, _OVERWRITE = ACTIONS
 _NAME = re.compile(r":?[!#$%&'*+.^_`|~0-9a-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_STATUSES = range(100, 600)
+STATUSES = range(200, 600)
+"""With which a request may be refused: one below tells callers that the answer is still to come."""
 
 
 def question(
@@ -61,27 +63,38 @@ def answer(plain: bytes) -> tuple[bool, dict[str, Any]]:
     return is_allowed, told
 
 
+def check(written: Iterable[str], removed: Iterable[str]) -> None:
+    """Raises Unanswered where a header is among them that no server may write, or take off."""
+    removed = list(removed)
+    if not all(map(is_own, (*written, *removed))) or not KEPT.isdisjoint(removed):
+        raise Unanswered(
+            "server: it writes or takes off a header that says where a message ends or goes,"
+            " or an order to the gateway"
+        )
+
+
 def _allowed(of: wire.Fields) -> dict[str, Any]:
     """Of an OkHttpResponse."""
     if wire.contents(of, 7) or wire.contents(of, 8):
         raise Unanswered("server: it changes the query, which an answer that is remembered cannot")
-    options = list(_options(wire.contents(of, 2)))
+    options, shown = (list(_options(wire.contents(of, field))) for field in (2, 6))
+    removed = [_named(one) for one in wire.contents(of, 5)]
+    check((name for name, *_ in (*options, *shown)), removed)
     if any(name.startswith(":") for name, *_ in options):
         raise Unanswered("server: it changes path or method, which an answer that is remembered cannot")
-    removed = [_named(one) for one in wire.contents(of, 5)]
     return {
         "is_allowed": True,
-        "removed": [one for one in removed if one not in KEPT],
+        "removed": removed,
         "replaced": [[name, value] for name, value, is_appended, _ in options if not is_appended],
         "appended": [[name, value] for name, value, is_appended, _ in options if is_appended],
-        "shown": [[name, value, action] for name, value, _, action in _options(wire.contents(of, 6))],
+        "shown": [[name, value, action] for name, value, _, action in shown],
     }
 
 
 def _refused(of: wire.Fields) -> dict[str, Any]:
     """Of a DeniedHttpResponse."""
     status = wire.number(wire.within(of, 1), 1) or FORBIDDEN
-    if status not in _STATUSES:
+    if status not in STATUSES:
         raise Unanswered("server: it refuses with no status of HTTP")
     told = _options(wire.contents(of, 2))
     return {

@@ -10,6 +10,7 @@ from policies.compiled import TYPE_URL, Cluster, Compiled, Filter, Scope, Script
 from policies.envoy.cluster import cluster
 from policies.envoy.unsaid import unsaid
 from policies.fields import urls
+from policies.fields.headers import CONNECTION
 from policies.policy import Category, Phase, Policy
 from policies.scripting.script import script
 from policies.traits import Refusal
@@ -18,6 +19,13 @@ NAME = "native-ext-authz"
 _OBSERVED = Path(__file__).with_name("observed.lua")
 ALWAYS_SEEN = ("authorization", "content-length", "host")
 _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+_WRITTEN = {
+    "allow_all_routing": True,
+    # A second word on where a message ends would let the rest of a body be a request of its own.
+    "disallow_expression": {"regex": "|".join(sorted(CONNECTION))},
+    "disallow_is_error": True,
+}
+"""What the server may write into requests; orders to Envoy (x-envoy-…) it may not unless that is said."""
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
@@ -30,6 +38,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "include_peer_certificate": config.include_peer_certificate,
         # What the server writes into requests is looked at as what callers write is.
         "validate_mutations": True,
+        "decoder_header_mutation_rules": _WRITTEN,
         **(_grpc(config, server) if config.server_type == "grpc" else _http(config, server)),
     }
     if config.allowed_headers:
@@ -107,6 +116,7 @@ POLICY = Policy(
     aliases=("native-ext-authz-flex",),
     refusals=(
         Refusal(r"^ext_authz_denied$", "decision: the server refused the request with {status}"),
+        Refusal(r"^ext_authz_invalid$", "server: it writes what cannot stand in a request or an answer"),
         Refusal(r"^ext_authz_error$", "server: no answer that can be read came within {time}"),
     ),
     refuses=True,
