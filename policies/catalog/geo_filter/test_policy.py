@@ -127,7 +127,8 @@ def test_a_file_that_is_not_there_refuses_the_api_alone(tmp_path: Path, database
         ack = gateway.apply(document("allow", database) + "\n---" + lost + PROXIED)
 
         assert {one.name: one.state for one in ack.resources} == {"allow": "applied", "deny": "refused"}
-        assert "Maxmind database file" in next(one.reason for one in ack.resources if one.name == "deny")
+        reason = next(one.reason for one in ack.resources if one.name == "deny")
+        assert f"Maxmind database file {tmp_path}/gone.mmdb" in reason
         assert status(gateway, "allow", "192.0.2.1") == 200
 
 
