@@ -81,7 +81,7 @@ class Recent:
     method: str
     path: str
     status: int
-    caller: str
+    remote_address: str
     user_agent: str
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence, Sized
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.db.models import Count
@@ -82,3 +83,15 @@ def _bars(counts: Sequence[int], top: int) -> str:
 def said(settings: UpstreamSettings) -> list[FieldChange]:
     """What an upstream is told beside its URI, line by line."""
     return list(history.compared("", {}, settings.brief, upstream_settings.SCHEMA))
+
+
+@register.filter
+def as_tried(sent: Any) -> str:
+    """What the tester's address says to begin with this request: a Recent, or analytics' Sample."""
+    begun = {
+        "method": sent.method,
+        "target": sent.path,
+        "from": sent.remote_address,
+        "agent": sent.user_agent,
+    }
+    return urlencode(begun)

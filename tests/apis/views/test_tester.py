@@ -1,5 +1,6 @@
 """Test a request on an API and on a gateway: what is typed or copied, and what a gateway would do."""
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance
 from apis.testing import jobs
 from console.models import Role
-from tests.analytics.traffic import NOW, Shipper, sample
+from tests.analytics.traffic import NOW, Shipper, count, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_api, make_gateway, make_tls_context
 from tests.usual.details import Detail
@@ -137,15 +138,18 @@ def test_a_curl_command_fills_the_form_and_is_told_what_is_wrong_with_it(place: 
     assert "--proxy of curl is not understood" in text(wrong)
 
 
-def test_a_recent_request_is_taken_up_again(place: Place) -> None:
+@pytest.mark.parametrize("page", ["try", "analytics"])
+def test_a_recent_request_is_taken_up_again(place: Place, page: str) -> None:
     api = routed(place, deploy=True)
-    Shipper(api).ship(samples=(sample(api, path="/orders/7&x", at=NOW - 1.0),))
+    odd = sample(api, method="PUT", path="/orders/7&x=+%2F", user_agent="a&on=b", at=NOW - 1.0)
+    Shipper(api).ship(count(api, 1), samples=(odd,))
 
-    page = text(place.client.get(f"/apis/{api.pk}/try"))
-    (link,) = re.findall(r'href="(/apis/\d+/try\?method=[^"]+)"', page)
-    filled = text(place.client.get(link.replace("&amp;", "&")))
+    shown = text(place.client.get(f"/apis/{api.pk}/{page}"))
+    (link,) = re.findall(r'href="(/apis/\d+/try\?method=[^"]+)"', shown)
+    filled = place.client.get(html.unescape(link)).context["try_fields"]
 
-    assert 'value="/orders/7&amp;x"' in filled
+    assert (filled["method"].value, filled["target"].value) == ("PUT", "/orders/7&x=+%2F")
+    assert filled["headers"].value == "User-Agent: a&on=b"
 
 
 @pytest.mark.envoy
