@@ -109,7 +109,7 @@ local function graphql_requests(handle)
   if refusal then return nil, refusal end
   local kind = media_type(headers)
   local text
-  text, refusal = body_text(handle)
+  text, refusal = utf8_text(handle)
   -- Servers take the document of the one with the variables of the other.
   if text and found[1] then refusal = refused_request("twice: a document comes in the URL, and a body beside it") end
   -- Others were read while this body came.

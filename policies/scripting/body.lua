@@ -1,4 +1,4 @@
--- Reads a request's body for a policy that looks at it as a whole. Needs inflate.lua.
+-- Reads a request's body for a policy that looks at it as a whole. Needs inflate.lua and utf8.lua.
 
 -- Envoy's own decompressor, which knows br and zstd too, tells nobody of a body that is damaged, cut short or beyond its
 -- bound: what it made of the beginning goes on as the whole. (A Brotli body without its last 100 bytes: 200, and 5,798
@@ -66,4 +66,14 @@ local function body_text(handle, kind, headers)
   local coding = text and handle:headers():get("content-encoding")
   if not coding or coding:lower() == "identity" then return text, refusal end
   return plain(handle, text, coding)
+end
+
+-- The same of a body that says that it is in another encoding than UTF-8, or is: nobody knows what stands in it.
+local function utf8_text(handle)
+  local charset = other_charset(media_type(handle:headers()))
+  local text, refusal = body_text(handle)
+  if not text then return nil, refusal end
+  if charset then return nil, refused_body("charset: " .. charset:sub(1, 40) .. " is not read") end
+  if not is_utf8(text) then return nil, refused_body("charset: the body is not UTF-8") end
+  return text
 end

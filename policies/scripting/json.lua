@@ -1,6 +1,6 @@
 -- Reads JSON (RFC 8259) into values. An array holds its length at 0, an object the number of its entries at -1, since its
 -- names are texts. json_value(text) is the value, or nil and why there is none, "CHECK: WORDS". Names that are given twice are refused,
--- since readers differ in which one counts.
+-- since readers differ in which one counts, as are numbers that are none to most of them, and what is not UTF-8. Needs utf8.lua.
 
 local NULL = setmetatable({}, { __tostring = function() return "null" end })
 local json_value
@@ -66,7 +66,9 @@ do
     to = select(2, find(text, "^%.%d+", to + 1)) or to
     to = select(2, find(text, "^[eE][+-]?%d+", to + 1)) or to
     at = to + 1
-    return tonumber(sub(text, from, to)) or wrong()
+    local found = tonumber(sub(text, from, to)) or wrong()
+    if found - found ~= 0 then wrong("number: one is too large to be read") end
+    return found
   end
 
   local value
@@ -146,6 +148,7 @@ do
   end
 
   json_value = function(given, most)
+    if not is_utf8(given) then return nil, "charset: the body is not UTF-8" end
     text, at, depth, values, most_values = given, 1, 0, 0, most or MOST_VALUES
     local ok, found = pcall(value)
     local is_whole = at > #text

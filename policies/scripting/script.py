@@ -15,14 +15,17 @@ HMAC = Path(__file__).with_name("hmac.lua")
 BASE64 = Path(__file__).with_name("base64.lua")
 """The same: unbase64."""
 BODY = Path(__file__).with_name("body.lua")
-"""The same: media_type, is_tunnel, body_text, body_as_sent, refused_body."""
+"""The same: media_type, is_tunnel, body_text, utf8_text, body_as_sent, refused_body."""
 UNSAID = Path(__file__).with_name("unsaid.lua")
 """The same: take_off and take_off_others, by which a header that the gateway vouches for is nobody else's."""
-_BEFORE = {BODY: Path(__file__).with_name("inflate.lua")}
+UTF8 = Path(__file__).with_name("utf8.lua")
+"""The same: is_utf8, other_charset, is_read_as_utf8."""
 JSON = Path(__file__).with_name("json.lua")
 """The same: json_value, NULL, is_array, is_object, canonical."""
 XML = Path(__file__).with_name("xml.lua")
 """The same: after_name, after_value and others, which read the parts of a document of XML."""
+_BEFORE = {BODY: (Path(__file__).with_name("inflate.lua"), UTF8), JSON: (UTF8,), XML: (UTF8,)}
+"""What a file needs, once for all."""
 
 
 def script(
@@ -61,7 +64,7 @@ def _mode(scope: Scope, *, reads_body: bool) -> str:
 def _frame(policy: str, files: tuple[Path, ...], evaluates: bool) -> str:
     runtime = [lua.RUNTIME] if evaluates else []
     parts = [f"local policy_name = {lua.literal(policy)}", GUARD, *runtime, SETTINGS]
-    needed = [one for file in files for one in (_BEFORE.get(file), file) if one]
+    needed = dict.fromkeys(one for file in files for one in (*_BEFORE.get(file, ()), file))
     return "\n".join([*parts, *(file.read_text() for file in needed)])
 
 

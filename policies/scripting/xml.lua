@@ -20,19 +20,6 @@ for _, byte in ipairs({ 192, 193, 245, 246, 247, 248, 249, 250, 251, 252, 253, 2
 
 local ENTITIES = { lt = true, gt = true, amp = true, quot = true, apos = true }
 
--- Encodings in which every byte below 128 is that character, and no other is written with it.
-local function is_known(charset)
-  charset = charset:lower()
-  return charset == "utf-8" or charset == "utf8" or charset == "us-ascii" or charset == "ascii"
-end
-
--- The first encoding of those that a media type says which is none of them.
-local function unknown_charset(kind)
-  for charset in kind:gmatch("charset%s*=%s*[\"']?([%w_.:-]+)") do
-    if not is_known(charset) then return charset end
-  end
-end
-
 local function above(what, value, most) return ("%s: %d, above %d"):format(what, value, most) end
 
 local function is_at(bytes, at, size, word)
@@ -111,7 +98,7 @@ local function after_declaration(bytes, at, size)
   if not text:find("^%s+version%s*=%s*[\"']1%.%d+[\"']") then return nil, MALFORMED end
   local charset = text:match("encoding%s*=%s*[\"']([%w_.:-]+)[\"']")
   if text:find("encoding", 1, true) and not charset then return nil, MALFORMED end
-  if charset and not is_known(charset) then return nil, "charset: " .. charset .. " is not read" end
+  if charset and not is_read_as_utf8(charset) then return nil, "charset: " .. charset .. " is not read" end
   return finish
 end
 

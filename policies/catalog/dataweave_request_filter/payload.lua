@@ -17,10 +17,11 @@ end
 local function read_payload(handle)
   payload = nil
   local kind = media_type(handle:headers())
-  local text, refusal = body_text(handle)
+  local is_json = kind == "" or kind:find("json", 1, true) ~= nil
+  local text, refusal = (is_json and utf8_text or body_text)(handle)
   payload = nil
   if not text then return refusal end
-  if kind ~= "" and not kind:find("json", 1, true) then
+  if not is_json then
     payload = text
     return nil
   end

@@ -5,12 +5,12 @@ local function is_looked_at(headers)
   if is_tunnel(headers) then return false end
   local kind = media_type(headers)
   if kind == "" then return true end
-  return kind:find("json", 1, true) ~= nil and kind:sub(1, 16) ~= "application/grpc"
+  return kind:find("json", 1, true) ~= nil
 end
 
 envoy_on_request = guarded(function(handle)
   if not is_looked_at(handle:headers()) then return nil end
-  local text, refusal = body_text(handle)
+  local text, refusal = utf8_text(handle)
   if not text then return refusal end
   local reason = fault(text, settings)
   if reason then return refused_body(reason) end

@@ -44,11 +44,11 @@ local function body_fault(handle, body)
     if not number then return refused("content-type", "the body has no content-type that is accepted") end
     return nil
   end
-  local text, refusal = body_text(handle)
+  local text, refusal = utf8_text(handle)
   if refusal then return refusal end
   if not text then return body.required and refused("body", "the body is missing") or nil end
   local value, why = json_value(text)
-  if value == nil then return refused("body", why:gsub("^malformed: ", "")) end
+  if value == nil then return refused("body", why:gsub("^%w+: ", "")) end
   -- Others were judged while this body came.
   steps = 0
   local words, place = judged(number, value)

@@ -164,7 +164,16 @@ local function list_fault(parameter, texts)
   return judged(parameter.node, values)
 end
 
+-- What is no UTF-8 readers take for other characters, and for as many as they like: no pattern or limit holds for it.
+local function has_no_characters(texts)
+  for _, text in ipairs(texts) do
+    if not is_utf8(text) then return true end
+  end
+  return false
+end
+
 local function value_fault(parameter, texts)
+  if has_no_characters(texts) then return "is not UTF-8" end
   if parameter.read == "list" then return list_fault(parameter, texts) end
   if #texts > 1 then return "is given more than once" end
   if texts[1] == "" and parameter.may_be_empty then return nil end

@@ -208,11 +208,11 @@ BODIES = {
     '{"items":[{"price":1}],"note":"A"}': "/note: does not match the pattern",
     '{"items":[{"price":1}],"note":"ééééée"}': "/note: at most 5 characters wanted",
     '{"items":[{"price":1}],"note":5}': "/note: null or string wanted",
-    '{"items":[{"price":1}],"items":[]}': "twice: an object has a name twice",
+    '{"items":[{"price":1}],"items":[]}': "an object has a name twice",
     "[]": "/: object wanted",
     "{": "the body is no JSON",
     "": "the body is missing",
-    "[" * 300 + "]" * 300: "depth: the body has more than 200 levels",
+    "[" * 300 + "]" * 300: "the body has more than 200 levels",
 }
 
 

@@ -9,10 +9,8 @@ end
 
 envoy_on_request = guarded(function(handle)
   if not is_looked_at(handle:headers()) then return nil end
-  local charset = unknown_charset(media_type(handle:headers()))
-  local text, refusal = body_text(handle)
+  local text, refusal = utf8_text(handle)
   if not text then return refusal end
-  if charset then return refused_body("charset: " .. charset .. " is not read") end
   local reason = fault(text, settings)
   if reason then return refused_body(reason) end
 end)
