@@ -9,6 +9,8 @@ from django.db.models.functions import Cast
 
 from apis.models import ApiInstance, Upstream
 from apis.revision import Revision
+from console.among import listed, numbers_in
+from console.compiled import CompiledQuery
 from gateways.models import Gateway
 
 LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0", "localhost"}  # noqa: S104 — compared with, never listened on
@@ -21,6 +23,10 @@ _SERVICES = Func(
     output_field=JSONField(),
 )
 """The addresses in a revision's documents, without those, which may be long."""
+
+_saved_upstreams = CompiledQuery(
+    lambda apis: Upstream.objects.filter(api__in=numbers_in(apis)).values_list("api", "uri"), apis="{0}"
+)
 
 
 def host_of(gateway: Gateway | None) -> str:
@@ -69,7 +75,7 @@ def upstreams(apis: Iterable[ApiInstance]) -> dict[int, list[str]]:
         told = Revision.objects.filter(pk__in=runs).values_list("api", _SERVICES)
         found |= dict(told)
     saved = found.keys() - runs.values()
-    for api, uri in Upstream.objects.filter(api__in=saved).values_list("api", "uri") if saved else ():
+    for api, uri in _saved_upstreams(apis=listed(saved)) if saved else ():
         found[api].append(uri)
     return found
 

@@ -25,6 +25,7 @@ from apis.secret_groups.models import Secret, SecretGroup
 from apis.waiting import Waiting
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField, LineField
+from console.links import link
 from console.models import Environment, User
 from console.permissions import Permission
 from gateways.models import Gateway
@@ -120,7 +121,7 @@ class ApiInstance(Waiting, InChangeSet):
         return f"{self.asset.name} {self.autodiscovery_name}"
 
     def get_absolute_url(self) -> str:
-        return reverse("api", args=[self.pk])
+        return link("api", [self.pk])
 
     @property
     def autodiscovery_name(self) -> str:

@@ -11,10 +11,10 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 
 from console.fields import EncryptedJSONField
+from console.links import link
 from console.models import Environment, User
 from console.permissions import Permission
 
@@ -114,7 +114,7 @@ class Gateway(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("gateway", args=[self.pk])
+        return link("gateway", [self.pk])
 
     @property
     def status(self) -> "Gateway.Status":

@@ -7,22 +7,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import CharField, F, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
+from apis import resource_names
 from apis.deployment import in_words
 from apis.models import ApiInstance
+from console.among import listed, uuids_in
+from console.compiled import CompiledQuery
 from gateways.models import Ack, Replica, ResourceStatus
 
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
 KEPT = "_prefetched_objects_cache"
 """Where Django keeps what was prefetched for a row."""
 NOTING = "noting_generation"
-_SAID_OF_REPLICAS = ("gateway_id", "name", "last_heartbeat_at", "stopped_at")
-"""What a status alone says of them, or follows from."""
 _PLAIN: dict[State, str] = {
     "Active": "Active",
     "Not deployed": "Not deployed",
@@ -126,7 +128,7 @@ def status_of(api: ApiInstance) -> ApiStatus:
 def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
     """The status of each by its id, in three queries however many there are."""
     apis = list(apis)
-    known = _Known(apis, *_SAID_OF_REPLICAS)
+    known = _Known(apis, _SAID_OF_REPLICAS)
     return {api.pk: known.status_of(api) for api in apis}
 
 
@@ -139,16 +141,46 @@ def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[Repl
     return {api.pk: (known.status_of(api), known.statuses(api)) for api in apis}
 
 
+def _present(gateways: str) -> QuerySet[Replica]:
+    rows = Replica.objects.filter(gateway__in=uuids_in(gateways), stopped_at=None)
+    return rows.annotate(**{NOTING: F("gateway__noting_generation")})
+
+
+def _said(gateways: str, apis: str) -> "QuerySet[ResourceStatus, Any]":
+    # The name of each API's resource, made where the rows are.
+    names = RawSQL("SELECT %s || unnest(%s::bigint[])", [resource_names.API, apis], output_field=CharField())
+    rows = ResourceStatus.objects.filter(replica__gateway__in=uuids_in(gateways), name__in=names)
+    return rows.values_list(*ReplicaAnswer._fields)
+
+
+def _refused(gateways: str) -> QuerySet[Ack]:
+    newest = F("deployment__gateway__generation")
+    rows = Ack.objects.filter(
+        replica__gateway__in=uuids_in(gateways), applied=False, deployment__generation=newest
+    )
+    return rows.select_related("deployment")
+
+
+_REPLICAS = CompiledQuery(_present, gateways="{0}")
+_SAID_OF_REPLICAS = CompiledQuery(
+    lambda gateways: _present(gateways).only("gateway_id", "name", "last_heartbeat_at", "stopped_at"),
+    gateways="{0}",
+)
+"""What a status alone says of them, or follows from."""
+_ANSWERS = CompiledQuery(_said, gateways="{0}", apis="{1}")
+_REFUSALS = CompiledQuery(_refused, gateways="{0}")
+
+
 class _Known:
     """The replicas of some APIs' gateways, and what every replica last said of those APIs.
 
-    Of replicas it reads these columns, or all. `present` are those that did not say goodbye, `live` and
-    `heard` (their ids) those of them that report; `refused` holds the acks by which a replica refused the
-    newest snapshot as a whole. While it is not noted which APIs of a gateway a change was of (`noting`), an
-    answer to it is waited for as if it was of all.
+    `replicas` asks for as much of each as is needed, else for all. `present` are those that did not say
+    goodbye, `live` and `heard` (their ids) those of them that report; `refused` holds the acks by which a
+    replica refused the newest snapshot as a whole. While it is not noted which APIs of a gateway a change was
+    of (`noting`), an answer to it is waited for as if it was of all.
     """
 
-    def __init__(self, apis: Sequence[ApiInstance], *columns: str) -> None:
+    def __init__(self, apis: Sequence[ApiInstance], replicas: "CompiledQuery[Replica] | None" = None) -> None:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.heard: set[UUID] = set()
@@ -159,25 +191,18 @@ class _Known:
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
             return
-        for replica in _replicas(apis, gateways, columns):
+        for replica in _replicas(apis, gateways, replicas or _REPLICAS):
             self.present[replica.gateway_id].append(replica)
             self.noting[replica.gateway_id] = getattr(replica, NOTING)
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
                 self.heard.add(replica.pk)
-        answers = ResourceStatus.objects.filter(
-            replica__gateway__in=gateways, name__in=[api.resource_name for api in apis]
-        )
-        for row in answers.values_list(*ReplicaAnswer._fields):
+        asked = listed(gateways)
+        for row in _ANSWERS(gateways=asked, apis=listed(api.pk for api in apis)):
             answer = ReplicaAnswer(*row)
             key = answer.replica__gateway_id, answer.namespace, answer.name
             self.said[key][answer.replica_id] = answer
-        refusals = Ack.objects.filter(
-            replica__gateway__in=gateways,
-            applied=False,
-            deployment__generation=F("deployment__gateway__generation"),
-        )
-        for ack in refusals.select_related("deployment"):
+        for ack in _REFUSALS(gateways=asked):
             self.refused[ack.replica_id] = ack
         reasons = [one.reason for row in self.said.values() for one in row.values()]
         self.names = in_words.names_in([*reasons, *(ack.reason for ack in self.refused.values())])
@@ -280,15 +305,14 @@ def _answered(api: ApiInstance) -> dict[UUID, datetime | None]:
     return dict(rows.annotate(when=Subquery(first)).values_list("pk", "when"))
 
 
-def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID], columns: Sequence[str]) -> Iterable[Replica]:
-    """Those that did not say goodbye, these columns or all; asked for where the APIs' gateways do not hold
-    theirs already.
-    """
+def _replicas(
+    apis: Sequence[ApiInstance], gateways: set[UUID], asked: CompiledQuery[Replica]
+) -> Iterable[Replica]:
+    """Those that did not say goodbye; asked for where the APIs' gateways do not hold theirs already."""
     own = {api.gateway_id: api.gateway for api in apis if ApiInstance.gateway.is_cached(api)}
     held = [one for one in own.values() if one and "replicas" in getattr(one, KEPT, ())]
     if len(held) < len(gateways):
-        rows = Replica.objects.filter(gateway__in=gateways, stopped_at=None).only(*columns)
-        return rows.annotate(**{NOTING: F("gateway__noting_generation")})
+        return asked(gateways=listed(gateways))
     found = [(replica, one) for one in held for replica in one.replicas.all() if replica.stopped_at is None]
     for replica, gateway in found:
         setattr(replica, NOTING, gateway.noting_generation)

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from typing import NamedTuple
+from uuid import uuid4
 
 from apis.lists.models import ChosenColumns
+from console.compiled import CompiledQuery
 from console.models import User
 
 
@@ -30,9 +32,13 @@ COLUMNS = (
 )
 """In their order; status and name are always there."""
 
+_chosen = CompiledQuery(
+    lambda user: ChosenColumns.objects.filter(user=user).values_list("columns", flat=True), user=uuid4()
+)
+
 
 def of(user: User) -> set[str]:
-    chosen = ChosenColumns.objects.filter(user=user).values_list("columns", flat=True).first()
+    chosen = _chosen.first(user=user.pk)
     known = {one.name for one in COLUMNS}
     return known & set(chosen) if chosen is not None else {one.name for one in COLUMNS if one.is_usual}
 

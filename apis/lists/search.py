@@ -15,7 +15,8 @@ from apis.deployment import status_counts
 from apis.lists import pins
 from apis.models import ApiInstance, ApiInstanceQuerySet, Upstream
 from apis.owners.models import ApiOwner
-from console.among import among
+from console.among import among, listed, numbers_in
+from console.compiled import CompiledQuery
 from console.grants import Held
 from console.models import Environment, User
 from console.words import MOST_CHARACTERS, words
@@ -107,13 +108,21 @@ def found(
 
 def applications_in(environment: Environment) -> dict[int, int]:
     """How many client applications may call each API of the environment; those that none may are left out."""
-    return applications_of(Contract.objects.filter(api__environment=environment))
+    return dict(_approved().filter(api__environment=environment))
 
 
-def applications_of(contracts: QuerySet[Contract]) -> dict[int, int]:
-    """The same of the APIs of these contracts."""
-    approved = contracts.filter(status=Contract.Status.APPROVED).order_by()
-    return dict(approved.values_list("api").annotate(Count("pk")))
+def applications_of(apis: Iterable[int]) -> dict[int, int]:
+    """The same of these APIs."""
+    return dict(_applications(apis=listed(apis)))
+
+
+def _approved() -> "QuerySet[Contract, tuple[int, int]]":
+    """(API, how many)."""
+    approved = Contract.objects.filter(status=Contract.Status.APPROVED).order_by()
+    return approved.values_list("api").annotate(Count("pk"))
+
+
+_applications = CompiledQuery(lambda apis: _approved().filter(api__in=numbers_in(apis)), apis="{0}")
 
 
 def filtered(environment: Environment, search: Search, held: Held, user: User) -> QuerySet[ApiInstance]:
@@ -218,8 +227,16 @@ def _on_gateway(key: str) -> Q:
 
 def whole(some: Iterable[ApiInstance | int]) -> list[ApiInstance]:
     """The APIs of a page, of which there may be ids alone."""
-    listed = list(some)
-    keys = [one for one in listed if isinstance(one, int)]
-    rows = ApiInstance.objects.select_related("asset", "gateway").in_bulk(keys) if keys else {}
-    found = (rows.get(one) if isinstance(one, int) else one for one in listed)
+    asked = list(some)
+    keys = [one for one in asked if isinstance(one, int)]
+    rows = {one.pk: one for one in _whole(apis=listed(keys))} if keys else {}
+    found = (rows.get(one) if isinstance(one, int) else one for one in asked)
     return [one for one in found if one is not None]
+
+
+_whole = CompiledQuery(
+    lambda apis: (
+        ApiInstance.objects.filter(pk__in=numbers_in(apis)).select_related("asset", "gateway").order_by()
+    ),
+    apis="{0}",
+)

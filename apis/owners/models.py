@@ -1,10 +1,15 @@
 """Who answers for an API: users and teams of its organization, and addresses of those that have no login."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Length
 
 from apis.models import ApiInstance
+from console.among import listed, numbers_in
+from console.compiled import CompiledQuery, put
 from console.models import Environment, Role, User
 from console.teams.models import Team, TeamQuerySet
 
@@ -55,6 +60,20 @@ class ApiOwner(models.Model):
     def contact(self) -> str:
         """The address that reaches the owner, if one is known."""
         return self.user.email if self.user else self.email
+
+
+_OWNERS = CompiledQuery(
+    lambda apis: ApiOwner.objects.filter(api__in=numbers_in(apis)).select_related("user", "team"), apis="{0}"
+)
+
+
+def put_owners(apis: Sequence[ApiInstance]) -> None:
+    """Those of each, to be found as `owners` of it, by one statement."""
+    found: dict[int, list[ApiOwner]] = defaultdict(list)
+    for one in _OWNERS(apis=listed(api.pk for api in apis)):
+        found[one.api_id].append(one)
+    for api in apis:
+        put(api, "owners", found[api.pk])
 
 
 def users_of(environment: Environment) -> models.QuerySet[User]:

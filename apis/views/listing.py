@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,13 +11,13 @@ from django.views.decorators.http import require_POST
 
 from apis import traffic
 from apis.addresses import served, upstreams
-from apis.contracts.models import Contract
 from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
 from apis.lists import choices, columns, pins, saving, search
 from apis.lists.search import Search
 from apis.models import ApiInstance
+from apis.owners.models import put_owners
 from apis.views.access import api_of, environment_of
 from console.listing import Select, listing
 from console.models import Environment, User
@@ -113,16 +112,15 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Liste
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
     if "owners" in names:
-        prefetch_related_objects(apis, "owners__user", "owners__team")
+        put_owners(apis)
     to = upstreams(apis) if "upstream" in names else {}
     statuses = statuses_of(apis)
     is_counted = not names.isdisjoint({"requests", "errors"})
     figures = traffic.by_hour(statuses) if is_counted else {}
     failing, waiting = traffic.failing(statuses), pending_of(apis)
-    contracts = Contract.objects.filter(api__in=list(statuses))
     where = served(apis)
     pinned = pins.pinned_of(user, statuses)
-    callers = search.applications_of(contracts) if search.APPLICATIONS in names else {}
+    callers = search.applications_of(statuses) if search.APPLICATIONS in names else {}
     return [
         ListedApi(
             api,

@@ -74,7 +74,8 @@ def options(some: Iterable[tuple[Any, Any]], chosen: str) -> SafeString:
 
 def _option(value: str, words: str, chosen: str) -> str:
     is_chosen = " selected" if value == chosen else ""
-    return f'<option value="{escape(value)}"{is_chosen}>{escape(words)}</option>'
+    shown = escape(value)
+    return f'<option value="{shown}"{is_chosen}>{shown if words == value else escape(words)}</option>'
 
 
 @register.simple_tag
