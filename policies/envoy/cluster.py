@@ -3,6 +3,8 @@
 import hashlib
 import ipaddress
 import json
+import socket
+from dataclasses import dataclass
 from typing import Any
 
 from policies.compiled import TYPE_URL, Cluster, Scope
@@ -12,20 +14,31 @@ _TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def cluster(scope: Scope, url: str, *, connect_ms: int = 5000, http2: bool = False) -> Cluster:
+@dataclass(frozen=True)
+class Patience:
+    """How long a server may take nothing of what it is sent; how long a request may last, answer included."""
+
+    stall_ms: int
+    most_seconds: int
+
+
+def cluster(
+    scope: Scope, url: str, *, connect_ms: int = 5000, http2: bool = False, patience: Patience | None = None
+) -> Cluster:
     """With https its certificate must be signed by a CA that the gateway trusts, and name its host."""
     at = urls.split(url)
     host, port = at.hostname or "", urls.port(at)
     address = {"socket_address": {"address": host, "port_value": port}}
     version = "http2_protocol_options" if http2 else "http_protocol_options"
+    options: dict[str, Any] = {"explicit_http_config": {version: {}}}
+    if patience:
+        options["common_http_protocol_options"] = {"max_stream_duration": f"{patience.most_seconds}s"}
     config: dict[str, Any] = {
         "alt_stat_name": f"{host}:{port}",
         "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": f"{connect_ms / 1000:g}s",
-        "typed_extension_protocol_options": {
-            _HTTP: {"@type": TYPE_URL + _HTTP, "explicit_http_config": {version: {}}}
-        },
+        "typed_extension_protocol_options": {_HTTP: {"@type": TYPE_URL + _HTTP, **options}},
         "load_assignment": {
             "cluster_name": f"{host}:{port}",
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
@@ -36,8 +49,16 @@ def cluster(scope: Scope, url: str, *, connect_ms: int = 5000, http2: bool = Fal
             "name": "envoy.transport_sockets.tls",
             "typed_config": _tls(host, scope.trusted_ca),
         }
+    if patience:
+        config["upstream_bind_config"] = {"socket_options": [_ends_stalled(patience.stall_ms)]}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return Cluster(f"policy.{host}.{port}-{digest}", config)
+
+
+def _ends_stalled(milliseconds: int) -> dict[str, Any]:
+    """The kernel then closes a connection whose other end has taken nothing for so long."""
+    option = {"level": socket.IPPROTO_TCP, "name": socket.TCP_USER_TIMEOUT, "int_value": milliseconds}
+    return {**option, "state": "STATE_PREBIND"}
 
 
 def _tls(host: str, trusted_ca: str) -> dict[str, Any]:

@@ -5,13 +5,16 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from policies.compiled import Compiled, Scope
-from policies.envoy.cluster import cluster
+from policies.envoy.cluster import Patience, cluster
 from policies.fields import urls
 from policies.fields.shares import Percent, fraction
 from policies.fields.urls import Url
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 
 NAME = "traffic-mirroring"
+CONNECT_MS = 1000
+PATIENCE = Patience(stall_ms=1000, most_seconds=30)
+"""Envoy takes a body from its caller no faster than both servers take it."""
 
 
 class Config(PolicyConfig):
@@ -32,7 +35,7 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    server = cluster(scope, config.uri)
+    server = cluster(scope, config.uri, connect_ms=CONNECT_MS, patience=PATIENCE)
     mirror = {
         "cluster": server.name,
         "runtime_fraction": {"default_value": fraction(config.percentage)},

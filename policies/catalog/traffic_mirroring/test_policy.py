@@ -1,5 +1,6 @@
 """Copies of requests, at a server that may be slow or away."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,17 @@ def test_nobody_waits_for_a_server_that_never_answers(gateway: Gateway, copies: 
     gateway.apply(API.replace("POLICIES", MIRROR.replace("URI", copies.url)))
 
     assert gateway.get("/a/never", timeout=10).status_code == 200
+
+
+def test_a_body_does_not_wait_for_a_server_that_takes_nothing(gateway: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        uri = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        gateway.apply(API.replace("POLICIES", MIRROR.replace("URI", uri)))
+
+        answer = gateway.post("/a/ok", content=b"x" * 2**24, timeout=20)
+
+    assert answer.status_code == 200
+    assert len(answer.json()["body"]) == 2**24
 
 
 def test_nobody_notices_a_server_that_is_away(gateway: Gateway) -> None:
