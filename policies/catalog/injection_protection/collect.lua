@@ -106,7 +106,7 @@ local ACTIVE = { script = true, iframe = true, svg = true, img = true, embed = t
 local function is_binary(kind)
   -- Of several, nobody knows which the upstream goes by.
   if kind:find(",", 1, true) then return false end
-  if kind:find("^image/svg") then return false end
+  if kind:find("^image/svg") or kind:find("json", 1, true) or kind:find("xml", 1, true) then return false end
   for _, one in ipairs(BINARY) do
     if kind:find(one) then return true end
   end
@@ -115,8 +115,24 @@ end
 
 local MOST_PARTS = 1000
 
--- One part: what it says of itself, and its value, save a file's of a kind that is not looked at.
-local function add_part(into, part)
+-- Whether a part is a file of a kind that is not looked at. One of which readers could differ is looked at: whose lines do not
+-- end alike, that says something twice, or something else than its name and its file's.
+local function is_passed_over(head)
+  local plain, said = head:gsub("\r\n", "\n"), {}
+  if select(2, head:gsub("[\r\n]", "")) ~= 2 * select(2, plain:gsub("\n", "")) then return false end
+  for line in plain:gmatch("[^\n]+") do
+    local name, value = line:match("^([%w-]+):(.*)$")
+    if not name or said[name] then return false end
+    said[name] = value
+  end
+  local disposition = said["content-disposition"] or ""
+  if disposition:find("\\", 1, true) then return false end
+  disposition = disposition:gsub('"[^"]*"', '""')
+  return disposition:find(";%s*filename%*?=") ~= nil and is_binary((said["content-type"] or ""):match("^%s*(.*)$"))
+end
+
+-- One part: what it says of itself, and its value, save a file's of a kind that is not looked at where that is sure.
+local function add_part(into, part, is_sure)
   local from, to = part:find("\r\n\r\n", 1, true)
   if not from then from, to = part:find("\n\n", 1, true) end
   if not from then return add(into, part) end
@@ -127,9 +143,18 @@ local function add_part(into, part)
   local coding = head:match("content%-transfer%-encoding:%s*([^%s;]*)")
   if coding and coding ~= "7bit" and coding ~= "8bit" and coding ~= "binary" then return false end
   if unknown_charset(head) then return false end
-  if head:find("filename", 1, true) and is_binary(head:match("content%-type:%s*([^;%s]*)") or "") then return is_decoded end
+  if is_sure and to - from == 3 and is_passed_over(head) then return is_decoded end
   local value = part:sub(to + 1)
   return add(into, value:sub(-2) == "\r\n" and value:sub(1, -3) or value) and is_decoded
+end
+
+-- Content types whose boundary everybody reads alike.
+local ONE_BOUNDARY = { '^multipart/[%w.+-]+%s*;%s*boundary="[%w_\'()+,./:=? -]+"%s*$',
+  "^multipart/[%w.+-]+%s*;%s*boundary=[%w_'+./:?-]+%s*$" }
+
+-- Whether a boundary stands in a line of its own, as everybody wants it who reads one there.
+local function is_line(text, first, last)
+  return (first == 1 or text:sub(first - 2, first - 1) == "\r\n") and text:find("^[ \t]*\r\n", last + 1) ~= nil
 end
 
 -- Nothing but such files is passed over, whatever stands before, between and behind the parts.
@@ -137,18 +162,27 @@ local function add_multipart(into, kind, text)
   local boundary = kind:match('[bB][oO][uU][nN][dD][aA][rR][yY]="([^"]+)"')
     or kind:match('[bB][oO][uU][nN][dD][aA][rR][yY]=([^;,%s"]+)')
   if not boundary then return add(into, text) end
-  local is_decoded, from, parts = true, 1, 0
+  local lower, is_decoded, from, parts, is_sure = kind:lower(), true, 1, 0, false
+  local is_one = lower:find(ONE_BOUNDARY[1]) or lower:find(ONE_BOUNDARY[2])
   while from <= #text do
     local first, last
     parts = parts + 1
     if parts < MOST_PARTS then first, last = text:find("--" .. boundary, from, true) end
-    is_decoded = add_part(into, text:sub(from, (first or #text + 1) - 1)) and is_decoded
+    is_decoded = add_part(into, text:sub(from, (first or #text + 1) - 1), is_sure) and is_decoded
+    is_sure = is_one and first and is_line(text, first, last)
     from = (last or #text) + 1
   end
   return is_decoded
 end
 
--- What stands between tags, and the quoted values in them.
+-- A tag of which nothing is left but its name when its attributes are taken out.
+local function is_plain_tag(inner)
+  inner = inner:gsub('%s[%w:._-]+%s*=%s*"[^"]*"', ""):gsub("%s[%w:._-]+%s*=%s*'[^']*'", "")
+  return inner:find("^/?[%w:._-]+%s*/?$") ~= nil or inner:find("^%?xml%s*%?$") ~= nil
+end
+
+-- What stands between tags, and the quoted values in them; a tag that is more than its name and these, as a whole, too:
+-- who reads no XML takes it for a text.
 local function add_xml(into, text)
   local is_decoded, from = true, 1
   while from <= #text do
@@ -167,7 +201,9 @@ local function add_xml(into, text)
       is_decoded = add(into, inner) and is_decoded
     else
       local name = (inner:match("^/?(%a+)") or ""):lower()
-      if ACTIVE[name] then is_decoded = add(into, "<" .. inner .. ">") and is_decoded end
+      local is_plain = is_plain_tag(inner)
+      if not is_plain then is_decoded = add(into, inner) and is_decoded end
+      if not is_plain or ACTIVE[name] then is_decoded = add(into, "<" .. inner .. ">") and is_decoded end
       for _, quoted in ipairs(QUOTED) do
         for value in inner:gmatch(quoted) do is_decoded = add(into, value) and is_decoded end
       end

@@ -174,6 +174,72 @@ def test_conditions_hold(gateway: Gateway) -> None:
     assert send(gateway, "some", in_json("text")).status_code == 200
 
 
+FILE, IMAGE = 'Content-Disposition: form-data; name="a"; filename="b"', "Content-Type: image/png"
+VALUE = 'Content-Disposition: form-data; name="a"'
+FORM, ATTACK = "multipart/form-data; boundary=x", "' or 1=1--"
+PARTS = [
+    (
+        "a value beside a header that says file",
+        FORM,
+        "--x",
+        VALUE,
+        "A: filename=b",
+        IMAGE,
+        "",
+        ATTACK,
+        "--x--",
+    ),
+    (
+        "a value called filename",
+        FORM,
+        "--x",
+        'Content-Disposition: form-data; name="filename"',
+        IMAGE,
+        "",
+        ATTACK,
+        "--x--",
+    ),
+    (
+        "a value whose name holds a file's",
+        FORM,
+        "--x",
+        'Content-Disposition: form-data; name="a; filename=b"',
+        IMAGE,
+        "",
+        ATTACK,
+        "--x--",
+    ),
+    (
+        "a value whose name ends twice",
+        FORM,
+        "--x",
+        'Content-Disposition: form-data; name="a\\"; filename=b',
+        IMAGE,
+        "",
+        ATTACK,
+        "--x--",
+    ),
+    ("a file of two types", FORM, "--x", FILE, IMAGE, "Content-Type: text/plain", "", ATTACK, "--x--"),
+    ("a file of another header's type", FORM, "--x", FILE, "X-" + IMAGE, "", ATTACK, "--x--"),
+    (
+        "a file with a line that goes on",
+        FORM,
+        "--x",
+        FILE,
+        "Content-Type: text/plain,",
+        " image/png",
+        IMAGE,
+        "",
+        ATTACK,
+        "--x--",
+    ),
+    ("a file with another end of a line", FORM, "--x", FILE, IMAGE + "\nA: b", "", ATTACK, "--x--"),
+    ("two boundaries", FORM + "; boundary=y", "--x", FILE, IMAGE, "", "--y", "", ATTACK, "--y--", "--x--"),
+    ("a boundary with a comma", FORM + ",y", "--x", FILE, IMAGE, "", ATTACK, "--x--"),
+    ("a boundary within a line", FORM, "--x", VALUE, "", "a--x", FILE, IMAGE, "", ATTACK, "--x--"),
+    ("a boundary before more", FORM, "--x", VALUE, "", "--xy", FILE, IMAGE, "", ATTACK, "--x--"),
+]
+"""Forms in which some readers may find a value, or a file of another type, where others find an image."""
 BODIES = {
     "lenient JSON": ("application/json", "{'a': '<script>'}"),
     "multipart": (
@@ -195,6 +261,16 @@ BODIES = {
     "XML reference": ("application/xml", "<a>&lt;script&gt;</a>"),
     "XML CDATA": ("text/xml", "<a><![CDATA[<script>]]></a>"),
     "XML attribute": ("application/soap+xml", "<a b=\"' or 1=1--\"/>"),
+    "XML in a tag": ("text/xml", "<a>x</a><' or 1=1-- >"),
+    "XML attribute without quotes": ("text/xml", "<a b=x' or 1=1--></a>"),
+    "XML instruction": ("text/xml", "<?a ' or 1=1--?><a/>"),
+    "XML document type": ("text/xml", "<!DOCTYPE a [<!ENTITY b \"' or 1=1--\">]><a>&b;</a>"),
+    "JSON that calls itself XML": ("text/xml", '{"a": "<\' or 1=1--"}'),
+    "text with XML in a parameter": ("text/plain; a=xml", "<admin'--"),
+    "JSON of a binary kind": ("application/pdf+json", '{"a": "<script>"}'),
+    "JSON that calls itself gRPC": ("application/grpcx+json", '{"a": "<script>"}'),
+    "XML of a binary kind": ("image/x+xml", "<script>"),
+    **{name: (kind, "\r\n".join(lines)) for name, kind, *lines in PARTS},
     "SVG": ("image/svg+xml", "<svg onload='x()'/>"),
     "no type": ("", "<script>"),
 }  # fmt: skip
@@ -206,6 +282,21 @@ def test_bodies_are_read_by_their_type(gateway: Gateway, body: str) -> None:
     headers = {"content-type": kind} if kind else {}
 
     assert send(gateway, "all", {"method": "POST", "content": text, "headers": headers}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<?xml version=\"1.0\" encoding='utf-8' ?><a:b xmlns:a=\"urn:a\" c = 'd=e' ><a:f/></a:b>",
+        "<!DOCTYPE a><a>select a seat</a><!-- it's -->",
+        "<a b='O\"Brien'>it's</a >",
+        "<a b c=d>1 or 2</a>",
+    ],
+)
+def test_innocent_xml_passes(gateway: Gateway, text: str) -> None:
+    headers = {"content-type": "text/xml"}
+
+    assert send(gateway, "all", {"method": "POST", "content": text, "headers": headers}).status_code == 200
 
 
 def test_a_file_of_a_binary_type_passes_beside_what_is_looked_at(gateway: Gateway) -> None:
