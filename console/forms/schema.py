@@ -56,7 +56,8 @@ def kind(schema: Schema, root: Schema) -> str:
     if "enum" in schema or "const" in schema:
         return "cards" if "abouts" in schema else "choice"
     if shape == "string":
-        form = "password" if schema.get("writeOnly") else schema.get("format", "")
+        usual = "multiline" if schema.get("multiline") else ""
+        form = "password" if schema.get("writeOnly") else schema.get("format", usual)
         return _STRINGS.get(form, "text")
     if shape == "integer" and str(schema.get("format", "")).startswith("duration-"):
         return "duration"

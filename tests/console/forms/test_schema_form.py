@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from console.forms import rows, schema_data, schema_form
 from policies.catalog import find
+from policies.policy import MANY_LINES
 
 
 class Part(BaseModel):
@@ -38,6 +39,7 @@ class Config(Part):
     groups: tuple[Group, ...] = Field((), title="Groups")
     first: Group = Field(Group(), title="First")
     period: int | None = Field(None, title="Period", le=10**9, json_schema_extra={"format": "duration-ms"})
+    trusted_ca: str = Field("", title="CA", json_schema_extra=MANY_LINES)
     age: int = Field(600, title="Age", json_schema_extra={"format": "duration-s"})
 
 
@@ -73,6 +75,7 @@ def posted(text: str) -> dict[str, Any]:
         ("ratio", "number"),
         ("exposeHeaders", "switch"),
         ("keySelector", "expression"),
+        ("trustedCa", "area"),
         ("verbs", "choices"),
         ("ips", "lines"),
         ("rateLimits", "rows"),
