@@ -21,17 +21,30 @@ local function refused_body(reason)
   return { status = "400", error = "The body is not accepted.", reason = reason }
 end
 
--- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end. It is
--- waited for, and what was had of the handle before is gone afterwards. `kind` is the content type, where it is known,
--- and so are `headers`.
+-- Of more bytes than the gateway holds of a body.
+local function too_large(words, most)
+  local reason = ("size: %s %d bytes"):format(words, most)
+  return { status = "413", error = "Payload Too Large", reason = reason }
+end
+
+local function most_bytes() return mode.most_bytes or MOST_BYTES end
+
+-- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end, or says that it
+-- is too large: Envoy would refuse it in the policy's place, also where the policy only observes. It is waited for, and what was
+-- had of the handle before is gone afterwards. `kind` is the content type, where it is known, and so are `headers`.
 local function body_as_sent(handle, kind, headers)
   if is_grpc(handle, kind) then
     -- Its end may wait for answers, which would not come.
     return nil, refused_body("grpc: a call's messages cannot be looked at as a whole")
   end
   -- It has no end then, and who gets it may take it for a body and not change over.
-  if (headers or handle:headers()):get("upgrade") then
+  headers = headers or handle:headers()
+  if headers:get("upgrade") then
     return nil, refused_body("upgrade: a body beside it cannot be looked at")
+  end
+  local told = tonumber(headers:get("content-length") or "")
+  if told and told > most_bytes() then
+    return nil, too_large(("the body has %.0f bytes, above"):format(told), most_bytes())
   end
   local body = handle:body()
   local size = body and body:length() or 0
@@ -48,12 +61,8 @@ local function plain(handle, text, coding)
     local headers = { ["accept-encoding"] = "gzip, deflate" }
     return nil, { status = "415", error = "The body must not be compressed so; gzip and deflate are read.", reason = reason, headers = headers }
   end
-  local most = mode.most_bytes or MOST_BYTES
-  local found, why = inflated(text, known, most)
-  if why == "size" then
-    local reason = ("size: the body is more than %d bytes when it is no longer compressed"):format(most)
-    return nil, { status = "413", error = "Payload Too Large", reason = reason }
-  end
+  local found, why = inflated(text, known, most_bytes())
+  if why == "size" then return nil, too_large("no longer compressed the body has more than", most_bytes()) end
   if not found then return nil, refused_body("encoding: the body is not " .. known .. " to its end") end
   handle:headers():remove("content-encoding")
   handle:body():setBytes(found)

@@ -32,15 +32,21 @@ local function schema_of(body, kind)
   return best and (is_read and best or 0)
 end
 
+-- Of a body that is not read: it is waited for only where nothing tells of it beforehand.
+local function is_missing(handle, told)
+  if told then return tonumber(told) == 0 end
+  local buffer = handle:body()
+  return not buffer or buffer:length() == 0
+end
+
 local function body_fault(handle, body)
   local kind = media_type(handle:headers())
   local number = schema_of(body, kind)
-  local is_empty = handle:headers():get("content-length") == "0"
+  local told = handle:headers():get("content-length")
   if not number or number == 0 then
-    if not number and kind ~= "" and not is_empty then return refused("content-type", kind .. " is not accepted") end
+    if not number and kind ~= "" and told ~= "0" then return refused("content-type", kind .. " is not accepted") end
     if not body.required then return nil end
-    local buffer = handle:body()
-    if not buffer or buffer:length() == 0 then return refused("body", "the body is missing") end
+    if is_missing(handle, told) then return refused("body", "the body is missing") end
     if not number then return refused("content-type", "the body has no content-type that is accepted") end
     return nil
   end
