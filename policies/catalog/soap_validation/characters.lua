@@ -1,8 +1,9 @@
--- Characters of XML as UTF-8 writes them: utf8(code) gives one, is_sound(bytes, size) tells whether all are.
+-- Characters of XML as UTF-8 writes them: utf8(code) gives one, is_sound(bytes, size) tells whether all are, and whether
+-- there are bytes below 32 that are neither tabs nor ends of lines.
 
 local utf8, is_sound
 do
-  local char, floor, band = string.char, math.floor, bit.band
+  local char, floor, band, bor = string.char, math.floor, bit.band, bit.bor
   local FOUR = ffi.typeof("const int32_t *")
 
   utf8 = function(code)
@@ -31,18 +32,22 @@ do
     return follows(bytes, i + 2, size, 0x80, 0xBF) and follows(bytes, i + 3, size, 0x80, 0xBF) and 4 or nil
   end
 
-  -- Whether it is UTF-8 whose every character XML knows.
+  -- Whether it is UTF-8 whose every character XML knows; control characters are told apart.
   is_sound = function(bytes, size)
-    local i = 0
+    local i, has_controls = 0, false
     while i < size do
-      if i + 4 <= size and band(ffi.cast(FOUR, bytes + i)[0], 0x80808080) == 0 then
+      local four = i + 4 <= size and ffi.cast(FOUR, bytes + i)[0] or -1
+      -- No byte of them is above 127, and none below 32: the difference of one would be.
+      if band(bor(four, four - 0x20202020), 0x80808080) == 0 then
         i = i + 4
       else
         local length = length_at(bytes, i, size)
         if not length then return false end
+        local first = bytes[i]
+        if first < 32 and first ~= 9 and first ~= 10 then has_controls = true end
         i = i + length
       end
     end
-    return true
+    return true, has_controls
   end
 end

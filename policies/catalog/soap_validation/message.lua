@@ -1,5 +1,5 @@
 -- Walks through a SOAP message once: names are resolved, the envelope is checked, and what stands in it is given to
--- validate.lua as it comes. judge_message(text, version, action) raises what is wrong, as `wrong` does.
+-- validate.lua as it comes.
 
 local judge_message, head_of
 local ENVELOPES = {
@@ -7,21 +7,19 @@ local ENVELOPES = {
   ["http://www.w3.org/2003/05/soap-envelope"] = "1.2",
 }
 do
-  local DEEPEST, MOST_ATTRIBUTES, LONGEST_NAME, FEW_DECLARED = 256, 200, 512, 50
-  -- Messages of a service have the same names: what came of one is kept. Callers may send any, so few are, and when
-  -- there are as many the next message begins anew.
-  local MOST_KEPT, LONGEST_KEPT = 500, 1000
+  local DEEPEST, MOST_ATTRIBUTES = 256, 200
+  local MOST_KEPT, LONGEST_TAG = 500, 600
   local NONE = {}
-  local XML, XMLNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
   local PLAIN = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'" }
   local BYTES, RETURN = ffi.typeof("const uint8_t *"), 13
+  local byte, find, sub = string.byte, string.find, string.sub
 
-  -- Of the message that is walked through.
-  local bytes, size, at, depth, has_root
-  local open, open_size, scope, marks, raw = {}, {}, {}, {}, {}
-  local is_at_rest, is_large = true, false
-  -- What prefixes stood for before elements that are open declared them: how many changed, which, and from what.
-  local changed, prefixes_before, uris_before = 0, {}, {}
+  -- Of the message that is walked through. It is plain where its texts are what they say: without references, marked
+  -- sections, returns and what XML does not know.
+  local message, is_plain, bytes, size, at, depth, has_root
+  -- Of elements that are open: where the name begins, its bytes, what ends it as most write that, what was changed before.
+  local open, open_size, endings, marks = {}, {}, {}, {}
+  local raw, is_at_rest = {}, true
   local version, envelope, action, has_body, has_header, part, operation
 
   -- Where a declaration of XML may stand; "" where there is none, as in most messages.
@@ -29,8 +27,6 @@ do
     if text:byte(1) == LT and text:byte(2) ~= QUESTION then return "" end
     return text:sub(1, 200):find("<?xml", 1, true) and text:sub(1, 200) or ""
   end
-
-  local function malformed() wrong("malformed", "the body is no XML") end
 
   -- What a reference stands for that after_reference has found sound.
   local function referred(name)
@@ -43,56 +39,6 @@ do
     if text:find("\r", 1, true) then text = text:gsub("\r\n?", "\n") end
     if not text:find("&", 1, true) then return text end
     return (text:gsub("&([^;]*);", referred))
-  end
-
-  -- The prefix and the rest of a name.
-  local function divided(name)
-    if #name > LONGEST_NAME then wrong("name", "a name is longer than " .. LONGEST_NAME .. " bytes") end
-    local colon = name:find(":", 1, true)
-    local rest = colon and name:sub(colon + 1) or name
-    if not has_letters_of_names(name) or not has_letters_of_names(rest) then malformed() end
-    if not colon then return "", name end
-    if colon == 1 or not rest:find("^[%a_\128-\255][^:]*$") then malformed() end
-    return name:sub(1, colon - 1), rest
-  end
-
-  local prefixes, rests, kept_names = {}, {}, 0
-
-  local function split(name)
-    local rest = rests[name]
-    if rest then return prefixes[name], rest end
-    local prefix
-    prefix, rest = divided(name)
-    if kept_names < MOST_KEPT then prefixes[name], rests[name], kept_names = prefix, rest, kept_names + 1 end
-    return prefix, rest
-  end
-
-  local function meant(prefix)
-    if prefix == "xml" then return XML end
-    return scope[prefix]
-  end
-
-  local function declare(prefix, uri)
-    local is_odd = prefix == "xmlns" or uri == XMLNS or (prefix == "xml") ~= (uri == XML) or (prefix ~= "" and uri == "")
-    if is_odd then wrong("namespace", "a prefix is declared as it must not be") end
-    if prefix == "xml" then return end
-    changed = changed + 1
-    if changed > FEW_DECLARED then is_large = true end
-    prefixes_before[changed], uris_before[changed] = prefix, scope[prefix]
-    scope[prefix] = uri ~= "" and uri or nil
-  end
-
-  local keys, kept_keys = {}, 0
-
-  local function key_of(uri, name)
-    if uri == "" then return name end
-    local key = keys[uri] and keys[uri][name]
-    if key then return key end
-    key = "{" .. uri .. "}" .. name
-    if #key > LONGEST_KEPT or kept_keys >= MOST_KEPT then return key end
-    keys[uri] = keys[uri] or {}
-    keys[uri][name], kept_keys = key, kept_keys + 1
-    return key
   end
 
   local function has_control(from, finish)
@@ -144,7 +90,7 @@ do
         declare("", value)
         raw[i + 1] = false
       elseif name:sub(1, 6) == "xmlns:" then
-        local _, prefix = split(name)
+        local _, prefix = split_name(name)
         declare(prefix, value)
         raw[i + 1] = false
       else
@@ -157,7 +103,7 @@ do
       local name, value = raw[i], raw[i + 1]
       if value then
         raw[i + 1] = false
-        local prefix, rest = split(name)
+        local prefix, rest = split_name(name)
         local uri = prefix == "" and "" or meant(prefix)
         if not uri then wrong("namespace", "the prefix of an attribute is not declared") end
         local key = key_of(uri, rest)
@@ -203,17 +149,19 @@ do
     open_element(uri, key, name, own, #own, meant, nil, "lax")
   end
 
+  local function is_meant(one) return action == "" and not one[4] or action ~= "" and action == one[2] end
+
   -- The one operation that has this first element, and this action where the caller names one.
   local function operation_of(key)
     local entries = known.operations[version][key]
     if not entries then
       wrong("operation", key == "" and "the Body is empty" or "no operation has the element " .. key:match("([^}]*)$"))
     end
+    if entries[0] == 1 and is_meant(entries[1]) then return entries[1] end
     local found
     for i = 1, entries[0] do
       local one = entries[i]
-      local is_meant = action == "" and not one[4] or action ~= "" and action == one[2]
-      if is_meant then
+      if is_meant(one) then
         if found and found[3] ~= one[3] then wrong("action", "the action has to say which operation is meant") end
         found = one
       end
@@ -226,37 +174,57 @@ do
     if operation then wrong("body", "the Body holds more than one element") end
     operation = operation_of(key)
     begin_content()
-    open_element(uri, key, name, attributes, count, meant, operation[3])
+    return open_element(uri, key, name, attributes, count, meant, operation[3])
   end
 
-  local function open_tag()
-    local finish = after_name(bytes, at + 1, size)
-    if finish == at + 1 or (depth == 0 and has_root) then malformed() end
-    has_root = true
-    local from, length = at + 1, finish - at - 1
-    local whole = ffi.string(bytes + from, length)
-    depth, at = depth + 1, finish
+  local function go_deeper(length)
+    if depth == 0 and has_root then malformed() end
+    has_root, depth = true, depth + 1
     if depth > DEEPEST then wrong("depth", "elements lie more than " .. DEEPEST .. " deep in each other") end
-    open[depth], open_size[depth], marks[depth] = from, length, changed
-    local attributes, count = attributes_here()
-    local prefix, name = split(whole)
-    local uri = meant(prefix)
-    if not uri then
-      if prefix ~= "" then wrong("namespace", "the prefix of an element is not declared") end
-      uri = ""
-    end
-    local key = key_of(uri, name)
+    open[depth], open_size[depth], marks[depth] = at + 1, length, changes()
+  end
+
+  local function open_named(uri, key, name, attributes, count)
+    if depth > 3 then return open_element(uri, key, name, attributes, count, meant) end
     if depth == 1 then open_envelope(uri, name) end
     if depth == 2 then open_part(uri, name) end
-    if depth <= 2 then
-      check_plain(attributes, count)
-    elseif depth > 3 then
-      open_element(uri, key, name, attributes, count, meant)
-    elseif part == "Header" then
-      open_block(uri, key, name, attributes, count)
-    else
-      open_body(uri, key, name, attributes, count)
-    end
+    if depth <= 2 then return check_plain(attributes, count) end
+    if part == "Header" then return open_block(uri, key, name, attributes, count) end
+    return open_body(uri, key, name, attributes, count)
+  end
+
+  -- Tags that have no attributes but declarations, each by its whole text: callers write the same ones again and again.
+  local tags, kept_tags = {}, 0
+
+  local function keep_tag(text, prefix, name, ending, is_empty)
+    local declared = declared_since(marks[depth])
+    tags[text] = { prefix = prefix, name = name, ending = ending, declared = declared, is_empty = is_empty }
+    kept_tags = kept_tags + 1
+  end
+
+  local function open_known(tag, behind)
+    local ending, declared, prefix = tag.ending, tag.declared, tag.prefix
+    go_deeper(#ending - 3)
+    at = behind
+    endings[depth] = ending
+    if declared then declare_all(declared) end
+    local uri, name = uri_of(prefix), tag.name
+    return open_named(uri, key_of(uri, name), name, NONE, 0)
+  end
+
+  -- Its prefix, the rest of its name, what ends it, and how many attributes it has that declare nothing.
+  local function open_tag()
+    local finish = after_name(bytes, at + 1, size)
+    if finish == at + 1 then malformed() end
+    local from, length = at + 1, finish - at - 1
+    go_deeper(length)
+    at = finish
+    local attributes, count = attributes_here()
+    local prefix, name, ending = split_name(ffi.string(bytes + from, length))
+    endings[depth] = ending
+    local uri = uri_of(prefix)
+    open_named(uri, key_of(uri, name), name, attributes, count)
+    return prefix, name, ending, count
   end
 
   local function close_tag()
@@ -265,25 +233,40 @@ do
     elseif depth == 2 and part == "Body" and not operation then
       operation = operation_of("")
     end
-    while changed > marks[depth] do
-      scope[prefixes_before[changed]] = uris_before[changed]
-      changed = changed - 1
-    end
+    if changes() > marks[depth] then undo_changes(marks[depth]) end
     depth = depth - 1
   end
 
+  local function read_known(tag, finish)
+    if not tag.is_empty then return open_known(tag, finish) end
+    open_known(tag, finish)
+    close_tag()
+  end
+
   local function read_start()
-    open_tag()
-    if bytes[at] == SLASH then
+    local finish = find(message, ">", at + 2, true) or size + LONGEST_TAG
+    local text = finish - at <= LONGEST_TAG and sub(message, at + 1, finish)
+    local tag = text and tags[text]
+    if tag then return read_known(tag, finish) end
+    local prefix, name, ending, count = open_tag()
+    local is_empty = bytes[at] == SLASH
+    if is_empty then
       at = at + 1
       if at >= size or bytes[at] ~= GT then malformed() end
-      close_tag()
     end
     at = at + 1
+    if count == 0 and text and at == finish and kept_tags < MOST_KEPT then keep_tag(text, prefix, name, ending, is_empty) end
+    if is_empty then close_tag() end
   end
 
   local function read_end()
     if depth == 0 then malformed() end
+    local ending = endings[depth]
+    local behind = at + #ending
+    if sub(message, at + 1, behind) == ending then
+      at = behind
+      return close_tag()
+    end
     local from, begin, length = at + 2, open[depth], open_size[depth]
     if from + length >= size then malformed() end
     for i = 0, length - 1 do
@@ -305,21 +288,28 @@ do
     end
   end
 
+  local function read_plain_text()
+    local from = at + 1
+    at = (find(message, "<", from, true) or size + 1) - 1
+    return give(sub(message, from, at))
+  end
+
   local function read_text()
-    local from, i, is_plain = at, at, true
+    if is_plain then return read_plain_text() end
+    local from, i, is_as_written = at, at, true
     while i < size and bytes[i] ~= LT do
       local byte = bytes[i]
       if byte == AMP then
-        i, is_plain = depth > 0 and after_reference(bytes, i, size) or malformed(), false
+        i, is_as_written = depth > 0 and after_reference(bytes, i, size) or malformed(), false
       else
-        if byte == RETURN then is_plain = false end
+        if byte == RETURN then is_as_written = false end
         if kinds[byte] == 8 or (byte == CLOSE and is_at(bytes, i, size, "]]>")) then malformed() end
         i = i + 1
       end
     end
     at = i
     local text = ffi.string(bytes + from, i - from)
-    give(is_plain and text or decoded(text))
+    give(is_as_written and text or decoded(text))
   end
 
   local function read_bang()
@@ -338,39 +328,53 @@ do
     end
   end
 
-  -- `wanted` is the version that the media type says; `said` the action, "" where none is said.
-  judge_message = function(text, wanted, said)
-    bytes, size, depth = ffi.cast(BYTES, text), #text, 0
-    if not is_sound(bytes, size) then malformed() end
-    -- A sound message leaves nothing that is declared.
-    if not is_at_rest then scope, raw = {}, {} end
-    is_at_rest, is_large, changed, has_root = false, false, 0, false
-    if kept_names >= MOST_KEPT then prefixes, rests, kept_names = {}, {}, 0 end
-    if kept_keys >= MOST_KEPT then keys, kept_keys = {}, 0 end
+  local function begin(text, said)
+    message, bytes, size, depth, has_root = text, ffi.cast(BYTES, text), #text, 0, false
+    local is_well, has_controls = is_sound(bytes, size)
+    if not is_well then malformed() end
+    is_plain = not has_controls and not find(text, "&", 1, true) and not find(text, "]]>", 1, true)
+    begin_names(not is_at_rest)
+    if not is_at_rest then raw = {} end
+    is_at_rest = false
+    if kept_tags >= MOST_KEPT then tags, kept_tags = {}, 0 end
     envelope, version, action, part, operation = nil, nil, said, nil, nil
     has_body, has_header = false, false
     at = is_at(bytes, 0, size, "\239\187\191") and 3 or 0
     -- In XML 1.1 other characters are blanks, too.
     if head_of(text):find("<%?xml%s+version%s*=%s*[\"']1%.[^0]") then wrong("version", "XML 1.0 is read, and no other") end
     at = after_declaration(bytes, at, size) or malformed()
+  end
+
+  local function walk(wanted)
+    local text = message
     while at < size do
-      if bytes[at] ~= LT then
-        read_text()
-      elseif at + 1 >= size then
-        malformed()
-      elseif bytes[at + 1] == BANG then
-        read_bang()
-      elseif bytes[at + 1] == QUESTION then
-        wrong("instruction", "a SOAP message has no processing instructions")
-      elseif bytes[at + 1] == SLASH then
+      local second = byte(text, at + 1) == LT and byte(text, at + 2)
+      if second == SLASH then
         read_end()
-      else
+      elseif second == BANG then
+        read_bang()
+      elseif second == QUESTION then
+        wrong("instruction", "a SOAP message has no processing instructions")
+      elseif second then
         read_start()
         if depth == 1 and version ~= wanted then wrong("version", "the envelope is not of the version that the content type says") end
+      elseif second == nil then
+        malformed()
+      else
+        read_text()
       end
     end
     if depth > 0 or not has_root then malformed() end
     if not has_body then wrong("envelope", "the envelope has no Body") end
-    is_at_rest = not is_large
+    is_at_rest = true
+  end
+
+  -- `wanted` is the version that the media type says; `said` the action, "" where none is said. True; or false and what
+  -- is wrong.
+  judge_message = function(text, wanted, said)
+    local ok, found = pcall(begin, text, said)
+    if ok then ok, found = pcall(walk, wanted) end
+    message, bytes = nil, nil
+    return ok, found
   end
 end

@@ -167,7 +167,7 @@ local function judged(handle, headers, kind)
     with.code = "VersionMismatch"
     return with
   end
-  local ok, found = pcall(judge_message, in_utf8(text), version, action)
+  local ok, found = judge_message(in_utf8(text), version, action)
   if ok then return nil end
   if type(found) ~= "table" then error(found, 0) end
   return refused(found.check, found.words)

@@ -27,9 +27,9 @@ FILES = [
     JSON,
     LUA,
     XML,
-    *map(
-        Path(__file__).with_name,
-        ("lexical.lua", "value.lua", "validate.lua", "characters.lua", "message.lua", "policy.lua"),
+    *(
+        Path(__file__).with_name(f"{name}.lua")
+        for name in ("lexical", "value", "validate", "characters", "names", "message", "policy")
     ),
 ]
 TTL_SECONDS = 3600

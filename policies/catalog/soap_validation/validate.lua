@@ -185,15 +185,17 @@ do
     end
   end
 
+  -- No entry is ever nil: a table that gets one anew is made larger, and smaller again with the next one.
   local function push(name)
     depth = depth + 1
     local frame = frames[depth]
     if not frame then
-      frame = {}
+      frame = { name = name, node = SKIP, element = false, type = 0, state = 1, count = 0, is_nil = false, is_begun = false }
+      frame.text, frame.pieces, frame.seen = false, false, false
       frames[depth] = frame
     end
-    frame.name, frame.node, frame.element, frame.state, frame.count = name, SKIP, nil, 1, 0
-    frame.is_nil, frame.is_begun, frame.text, frame.pieces, frame.seen = false, false, nil, nil, nil
+    frame.name, frame.node, frame.element, frame.state, frame.count = name, SKIP, false, 1, 0
+    frame.is_nil, frame.is_begun, frame.text, frame.pieces, frame.seen = false, false, false, false, false
     return frame
   end
 
@@ -249,7 +251,7 @@ do
       number = known.global_elements[key]
       if not number and how == "strict" then invalid("is not declared", name) end
     end
-    enter(number, name, attributes, count, meant)
+    return enter(number, name, attributes, count, meant)
   end
 
   add_text = function(text)

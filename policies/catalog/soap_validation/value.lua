@@ -86,11 +86,49 @@ do
     return node.is_free
   end
 
+  -- Integers of so few digits are numbers that Lua writes as they are written; their limits, both included.
+  local MOST_DIGITS, LARGEST = 9, 999999999
+
+  local function range_of(node)
+    local low, high = -LARGEST, LARGEST
+    if node.least then low = math.max(low, tonumber(node.least)) end
+    if node.most then high = math.min(high, tonumber(node.most)) end
+    if node.above then low = math.max(low, math.floor(tonumber(node.above)) + 1) end
+    if node.below then high = math.min(high, math.ceil(tonumber(node.below)) - 1) end
+    node.low, node.high = low, high
+  end
+
+  -- By which look a usual text of the type shows that it is a value, without what makes values of texts.
+  local function look_of(node)
+    local is_text = node.kind == "string" or node.kind == "anyURI"
+    local counts = node.length or node.least_length or node.most_length or node.digits
+    if counts or node.item or node.members or node.patterns then return "none" end
+    if is_text then return node.values and "listed" or "any" end
+    if not node.integer or node.values then return "none" end
+    range_of(node)
+    return "integer"
+  end
+
+  -- Whether it certainly is a value; most are.
+  local function is_usual(node, text)
+    local look = node.look
+    if not look then
+      look = look_of(node)
+      node.look = look
+    end
+    if look == "any" then return true end
+    if look == "none" then return false end
+    if look == "listed" then return set_of(node)[text] ~= nil end
+    local number = #text <= MOST_DIGITS and tonumber(text)
+    return number and number >= node.low and number <= node.high and number % 1 == 0 and tostring(number) == text
+  end
+
   local WANTED = { name = "a name", anyURI = "a URI", dateTime = "a dateTime (2026-01-31T12:00:00Z)", date = "a date (2026-01-31)" }
 
   value_fault = function(number, text, meant)
     charge(1 + #text / BYTES_OF_A_STEP)
     local node = types[number]
+    if is_usual(node, text) then return nil end
     local raw = text
     text = text_white[node.white](text)
     local words = (node.item or node.members) and parts_fault(node, node.members and raw or text, meant)
