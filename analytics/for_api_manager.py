@@ -12,12 +12,13 @@ from apis.failing import Failing
 from apis.models import PolicyBinding
 from apis.traffic import ApplicationCalls, Held, Measure, Observed, PathTraffic, Recent, Ruling, Traffic
 from console.models import Environment
+from console.statements import Statement
 
 MOST_RECENT = 10
 
 
-def measures_in(environment: Environment, by: Measure) -> dict[int, float]:
-    return queries.day_measures(environment, by)
+def measured(environment: Environment, by: Measure) -> Statement:
+    return queries.day_measured(by)
 
 
 def by_hour(apis: Iterable[int]) -> dict[int, Traffic]:

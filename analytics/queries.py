@@ -26,6 +26,7 @@ from analytics.ranges import Range
 from apis.failing import Failing, UpstreamFailure
 from apis.traffic import ApplicationCalls, Measure
 from console.models import Environment
+from console.statements import Statement, of_named
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
 
@@ -89,16 +90,9 @@ def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of every API that had requests; cheap for thousands, most
     of all for an environment's, of which there are no ids to compare.
     """
-    found = _counted(whose, over)
-    return {api: (int(requests), int(errors)) for api, requests, errors in found}
-
-
-def _counted(whose: Whose, over: Range) -> list[tuple[int, float, float]]:
-    """(API, requests, errors)."""
     source = sources.rows(COUNTS, over, _mine(whose))
-    # Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
-    sums = "sum(requests::float8), sum(errors::float8)"
-    return ask(f"SELECT api_id, {sums} FROM {source} GROUP BY 1", whose, over)
+    sql = f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1"
+    return {api: (int(requests), int(errors)) for api, requests, errors in ask(sql, whose, over)}
 
 
 def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int], list[int]]:
@@ -292,14 +286,16 @@ def last_day(whose: Whose) -> dict[int, tuple[int, int]]:
     return errors_by_api(whose, _last_day())
 
 
-def day_measures(environment: Environment, by: Measure) -> dict[int, float]:
-    """{API: its requests, or the percentage of those that failed} of the same time, of every API of the
-    environment that had some.
+def day_measured(by: Measure) -> Statement:
+    """Of (API, its requests, or the percentage of those that failed) of the same time, of every API that had
+    some: rows are added up before it is asked whose they are, of which there are few.
     """
-    found = _counted(environment, _last_day())
-    if by == "requests":
-        return {api: requests for api, requests, _ in found}
-    return {api: 100 * errors / requests if requests else 0 for api, requests, errors in found}
+    over = _last_day()
+    # Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
+    requests, errors = "sum(requests::float8)", "sum(errors::float8)"
+    measure = requests if by == "requests" else f"coalesce(100 * {errors} / nullif({requests}, 0), 0)"
+    sql = f"SELECT api_id, {measure} FROM {sources.rows(COUNTS, over, 'true')} GROUP BY 1"
+    return of_named(sql, sources.times(over))
 
 
 def _last_day() -> Range:

@@ -12,6 +12,7 @@ from apis.contracts.models import Application
 from apis.failing import Failing
 from apis.models import PolicyBinding
 from console.models import Environment
+from console.statements import Statement
 from gateways.protocol.histogram import Histogram
 
 Measure = Literal["requests", "errors"]
@@ -105,7 +106,7 @@ class ApplicationCalls:
 class TrafficSource(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
-    def measures_in(self, environment: Environment, by: Measure, /) -> Mapping[int, float]: ...
+    def measured(self, environment: Environment, by: Measure, /) -> Statement: ...
 
     def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
 
@@ -148,14 +149,11 @@ def provide(source: TrafficSource) -> None:
     _sources[:] = [source]
 
 
-def measures_in(environment: Environment, by: Measure) -> dict[int, float]:
-    """What all APIs of an environment are ordered by, of the last 24 hours, by API id: their requests, or the
-    percentage of errors. One without figures is left out.
+def measured(environment: Environment, by: Measure) -> Statement:
+    """Of (API id, measure), what all APIs of an environment are ordered by, of the last 24 hours: their
+    requests, or the percentage of errors. One without figures is left out; others' may be there.
     """
-    found: dict[int, float] = {}
-    for source in _sources:
-        found |= source.measures_in(environment, by)
-    return found
+    return next((source.measured(environment, by) for source in _sources), Statement("SELECT 0, 0"))
 
 
 def by_hour(api_ids: Iterable[int]) -> dict[int, Traffic]:

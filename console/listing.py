@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
@@ -113,6 +113,39 @@ class BackPaginator(AnyPaginator):
         return Page(rows.filter(pk__in=list(keys)), found, self)
 
 
+class Parted(Protocol):
+    def part(self, start: int, size: int) -> tuple[Sequence[Any], int]:
+        """So many rows from `start` on, and how many there are in all, which counts where there are rows or
+        `start` is 0.
+        """
+        ...
+
+
+class PartPaginator(AnyPaginator):
+    """Of rows of which one statement gives a page and counts all."""
+
+    FARTHEST = 10**6
+    """Pages; one behind is the last, as one that there is not."""
+
+    def __init__(self, rows: Parted, per_page: int) -> None:
+        super().__init__((), per_page)
+        self.rows = rows
+
+    def get_page(self, number: Any) -> Page[Any]:
+        try:
+            wanted = int(number)
+        except (TypeError, ValueError):
+            wanted = 1
+        rows: Sequence[Any] = ()
+        if 0 < wanted < self.FARTHEST:
+            rows, self.count = self.rows.part((wanted - 1) * self.per_page, self.per_page)
+        if not rows and wanted != 1:
+            _, self.count = self.rows.part(0, 1)
+            wanted = self.num_pages
+            rows, self.count = self.rows.part((wanted - 1) * self.per_page, self.per_page)
+        return Page(rows, wanted, self)
+
+
 def _turns(rows: Any) -> bool:
     """Whether it is a queryset of whole rows in an order that tells all of them apart."""
     if not isinstance(rows, QuerySet) or rows.query.values_select or rows.query.distinct:
@@ -129,11 +162,12 @@ def asked(request: Request) -> str:
 def listing(
     request: Request, name: str, noun: str, found: Any, *, size: int = PAGE_SIZE, **more: Any
 ) -> Listing:
-    """The page of `found`, a queryset or a list, that the address asks for. `more` is of Listing."""
+    """The page of `found`, a queryset, list or `Parted`, that the address asks for. `more` is of Listing."""
+    pages = PartPaginator(found, size) if hasattr(found, "part") else BackPaginator(found, size)
     return Listing(
         name,
         noun,
-        BackPaginator(found, size).get_page(request.GET.get("page")),
+        pages.get_page(request.GET.get("page")),
         address=request.path,
         query=asked(request),
         is_alone=bool(request.htmx and request.htmx.target == name),

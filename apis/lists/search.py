@@ -13,15 +13,18 @@ from apis.addresses import listens
 from apis.contracts.models import Contract
 from apis.deployment import status_counts
 from apis.lists import pins
+from apis.lists.ordering import Ordered, Searched
 from apis.models import ApiInstance, ApiInstanceQuerySet, Upstream
 from apis.owners.models import ApiOwner
-from console.among import among, listed, numbers_in
+from console import statements
+from console.among import listed, numbers_in
 from console.compiled import CompiledQuery
 from console.grants import Held
 from console.models import Environment, User
+from console.statements import Statement
 from console.words import MOST_CHARACTERS, words
 
-STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
+STATES = status_counts.STATES
 FAILING = "Upstream failing"
 NO_GATEWAY = "none"
 COLUMNS = {
@@ -80,39 +83,32 @@ class Search:
 
 def found(
     environment: Environment, search: Search, held: Held, user: User
-) -> QuerySet[ApiInstance] | list[int]:
-    """In the order that is asked for. A queryset where the database can sort and filter; ids where the status
-    or the traffic decides.
-    """
-    apis = filtered(environment, search, held, user)
-    column = COLUMNS.get(search.sort.removeprefix("-"), "asset__name")
-    is_falling = search.sort.startswith("-")
-    apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
-    name = search.sort.removeprefix("-")
-    if search.status not in STATES and name not in {"status", APPLICATIONS, *FIGURES}:
-        return apis
-    ids = list(apis.values_list("pk", flat=True))
-    if search.status in STATES or name == "status":
-        known = status_counts.by_api(environment)
-        ids = [pk for pk in ids if pk in known and search.status in ("", FAILING, known[pk])]
+) -> QuerySet[ApiInstance] | Searched | Ordered:
+    """In the order that is asked for: a queryset where the database has it at hand."""
+    apis = matching(environment, search, held, user)
+    name, is_falling = search.sort.removeprefix("-"), search.sort.startswith("-")
     if name == "status":
-        ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
-    elif name == APPLICATIONS:
-        counts = applications_in(environment)
-        ids.sort(key=lambda pk: counts.get(pk, 0), reverse=is_falling)
-    elif name in FIGURES:
-        measures = traffic.measures_in(environment, "requests" if name == "requests" else "errors")
-        ids.sort(key=lambda pk: measures.get(pk, -1), reverse=is_falling)
-    return ids
+        return Ordered(apis, status_counts.places(environment), is_falling, is_left_out=True)
+    if measure := _measured(environment, name):
+        return Ordered(apis, measure, is_falling)
+    column = COLUMNS.get(name, "asset__name")
+    apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
+    return Searched(apis) if search.q or search.status in STATES else apis
 
 
-def applications_in(environment: Environment) -> dict[int, int]:
-    """How many client applications may call each API of the environment; those that none may are left out."""
-    return dict(_approved().filter(api__environment=environment))
+def _measured(environment: Environment, name: str) -> Statement | None:
+    """What they are sorted by that is no column of theirs."""
+    if name == APPLICATIONS:
+        return statements.of_rows(_approved().filter(api__environment=environment))
+    return (
+        traffic.measured(environment, "requests" if name == "requests" else "errors")
+        if name in FIGURES
+        else None
+    )
 
 
 def applications_of(apis: Iterable[int]) -> dict[int, int]:
-    """The same of these APIs."""
+    """How many client applications may call each of them; those that none may are left out."""
     return dict(_applications(apis=listed(apis)))
 
 
@@ -157,8 +153,7 @@ def matching(environment: Environment, search: Search, held: Held, user: User) -
     apis = filtered(environment, search, held, user)
     if search.status not in STATES:
         return apis
-    known = status_counts.by_api(environment)
-    return apis.filter(pk__in=among(pk for pk, state in known.items() if state == search.status))
+    return apis.filter(pk__in=status_counts.in_state(environment, search.status))
 
 
 def holding(environment: Environment, apis: ApiInstanceQuerySet, text: str) -> ApiInstanceQuerySet:

@@ -10,8 +10,10 @@ from django.db.models.functions import Coalesce
 from apis import addresses, traffic
 from apis.addresses import LOOPBACK
 from apis.contracts.models import Contract
+from apis.lists import ordering
 from apis.models import ApiInstance, Upstream
 from apis.promotions.models import Counterpart
+from console.among import among
 from console.models import Role
 from console.named import MOST, few
 from console.permissions import Permission
@@ -62,19 +64,21 @@ def _callers(apis: Apis, what: str) -> Iterator[UsedBy]:
 
 
 def _calls(request: Request, apis: Apis, count: int) -> Iterator[UsedBy]:
-    counted = _requests(request, apis, count)
-    if total := sum(counted):
-        which = "it" if count == 1 else f"{len(counted):,} of them"
+    called, total = _requests(request, apis, count)
+    if total:
+        which = "it" if count == 1 else f"{called:,} of them"
         yield UsedBy(f"{total:,} request{'s' * (total != 1)}", f"came to {which} in the last 24 hours.")
 
 
-def _requests(request: Request, apis: Apis, count: int) -> list[int]:
-    """Of each that was called. Those of thousands are counted as their list does, without the hours."""
+def _requests(request: Request, apis: Apis, count: int) -> tuple[int, int]:
+    """How many were called, and how often. Those of thousands are counted as their list does."""
     place = request.scope.environment
     if place is None or count <= OF_A_PAGE:
-        return [one.requests for one in traffic.by_hour(apis).values() if one.requests]
-    known = traffic.measures_in(place, "requests")
-    return [int(known[pk]) for pk in apis if known.get(pk)]
+        counted = [one.requests for one in traffic.by_hour(apis).values() if one.requests]
+        return len(counted), sum(counted)
+    rows = apis if isinstance(apis, QuerySet) else ApiInstance.objects.filter(pk__in=among(apis)).values("pk")
+    called, total = ordering.summed(traffic.measured(place, "requests"), rows)
+    return called, int(total)
 
 
 def _leading(request: Request, apis: Apis, what: str) -> Iterator[UsedBy]:

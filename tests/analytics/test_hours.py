@@ -6,8 +6,10 @@ import pytest
 
 from analytics import queries
 from apis import traffic
+from apis.lists import ordering
+from apis.models import ApiInstance
 from tests.analytics.traffic import Shipper, count
-from tests.factories import make_api, make_environment
+from tests.factories import make_api
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +38,10 @@ def test_an_environments_measures_are_those_of_its_apis() -> None:
     for one in (api, other):
         Shipper(one).ship(count(one, 4), count(one, 1, status=404))
 
-    assert traffic.measures_in(api.environment, "requests") == {api.pk: 5}
-    assert traffic.measures_in(api.environment, "errors") == {api.pk: 20}
-    assert traffic.measures_in(make_environment(), "requests") == {}
+    for by, each in (("requests", 5), ("errors", 20)):
+        measure = traffic.measured(api.environment, by)
+        rows = ApiInstance.objects.filter(environment=api.environment).values("pk")
+        assert ordering.summed(measure, rows) == (1, each)
+        assert ordering.summed(measure, ApiInstance.objects.values("pk")) == (2, 2 * each)
+        assert ordering.summed(measure, rows.none()) == (0, 0)
     assert queries.last_day([api.pk, other.pk]) == {api.pk: (5, 1), other.pk: (5, 1)}

@@ -1,13 +1,17 @@
 """What the console says of an API: what was acknowledged, and nothing more."""
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from apis.changes import bookkeeping
 from apis.deployment import outcomes, status, status_counts
+from apis.deployment.status import StatusFacts
+from apis.deployment.status_counts import STATES
 from apis.models import ApiInstance
 from gateways.models import Ack, Gateway, ResourceStatus
 from tests.factories import make_api, make_gateway
@@ -37,6 +41,9 @@ def state(api: ApiInstance) -> tuple[str, str]:
     """As the API's page tells it; lists and the overview, which ask for all at once, must agree."""
     found = status.status_of(ApiInstance.objects.get(pk=api.pk))
     assert status_counts.by_api(api.environment)[api.pk] == found.state
+    known = ApiInstance.objects.filter(pk=api.pk)
+    states = [one for one in STATES if known.filter(pk__in=status_counts.in_state(api.environment, one))]
+    assert states == [found.state]
     return found.state, found.words
 
 
@@ -256,6 +263,19 @@ def test_a_refused_answer_of_a_replica_that_went_silent_is_not_a_refusal(
     )
 
     assert state(api)[0] == "Applying"
+
+
+def test_whatever_is_known_of_an_api_its_place_among_others_is_its_states() -> None:
+    yes_or_no, counts = (False, True), range(3)
+    known = [StatusFacts(*one) for one in product(*3 * [yes_or_no], *5 * [counts])]
+    columns = ", ".join(StatusFacts._fields)
+    rows = ", ".join(str(tuple(one)).lower() for one in known)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns}, {status_counts.PLACE} FROM (VALUES {rows}) AS facts ({columns})")
+        found = {StatusFacts(*facts): place for *facts, place in cursor.fetchall()}
+
+    assert found == {one: STATES.index(one.state) for one in known}
 
 
 def test_states_are_counted_in_one_query(

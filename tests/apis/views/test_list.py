@@ -11,6 +11,7 @@ from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.templatetags.apis import sparkline
 from apis.traffic import Traffic
+from tests.analytics.traffic import Shipper, count
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_contract
 from tests.rest import Rest
@@ -187,6 +188,29 @@ def test_every_column_sorts(order: str) -> None:
     assert (up.index(">Orders<") < up.index(">Payments<")) or (
         down.index(">Orders<") < down.index(">Payments<")
     )
+
+
+@pytest.mark.parametrize("order", ["requests", "-requests", "-errors", "status", "-status", "applications"])
+@pytest.mark.parametrize("q", ["", "listed"])
+def test_pages_of_an_order_have_each_api_once(order: str, q: str) -> None:
+    place = make_place()
+    apis = [make_saved_api(place, f"Listed-{at:02}") for at in range(27)]
+    busy, failing = apis[20], apis[4]
+    Shipper(busy).ship(count(busy, 9))
+    Shipper(failing).ship(count(failing, 2, status=500))
+
+    first, second = (shown(place, sort=order, q=q, page=page) for page in ("1", "2"))
+
+    names = [f"Listed-{at:02}" for at in range(27)]
+    foremost = {"-requests": [busy, failing], "-errors": [failing, busy]}.get(order, [])
+    last = [failing.asset.name, busy.asset.name] if order == "requests" else []
+    wanted = [one.asset.name for one in foremost]
+    others = [name for name in names if name not in (*wanted, *last)]
+    assert [*first, *second] == [*wanted, *(others[::-1] if order.startswith("-") else others), *last]
+    assert len(first) == 25
+    for page, wanted in (("3", second), ("0", second), ("-4", second), ("9" * 30, second), ("x", first)):
+        assert shown(place, sort=order, q=q, page=page) == wanted
+    assert shown(place, sort=order, q="nowhere") == []
 
 
 def test_only_a_row_that_waits_asks_again() -> None:
