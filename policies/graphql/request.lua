@@ -58,11 +58,13 @@ end
 local function add_form(found, text)
   local form = form_of(text)
   if not form then return refused_request("twice: a parameter is given twice") end
+  local is_named = form.documentid or form.doc_id
   if not form.query then
-    if form.extensions then return refused_request("document: it is told by its digest alone, and cannot be looked at") end
+    if is_named or form.extensions then return refused_request("document: it is told by its name alone, and cannot be looked at") end
     if form.variables then return refused_request("variables: they come without a document") end
     return nil
   end
+  if is_named then return refused_request("document: it is told by its name, too") end
   return add_told(found, form.query, form.variables)
 end
 
@@ -83,6 +85,8 @@ local function add_json(found, text)
     if not is_object(one) or type(one.query) ~= "string" then
       return refused_request("document: there is none that can be looked at")
     end
+    -- Servers differ in which they take.
+    if one.documentId ~= nil or one.doc_id ~= nil then return refused_request("document: it is told by its name, too") end
     if is_ambiguous(one) then return refused_request("twice: a name has capital letters where another reader sees none") end
     local refusal = add_told(found, one.query, one.variables)
     if refusal then return refusal end

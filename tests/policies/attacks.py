@@ -192,6 +192,7 @@ def several(good: str, eve: str) -> Iterator[tuple[str, Token]]:
         "by blanks, the good one last": [f"Bearer {eve} {good}"],
         "scheme twice": [f"Bearer Bearer {good}"],
         "another scheme": [f"BearerX {good}"],
+        "a scheme that ends so": [f"XBearer {good}"],
         "a parameter": [f"Bearer token={good}"],
     }.items():
         yield name, [("authorization", value) for value in values]

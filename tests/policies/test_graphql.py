@@ -163,6 +163,10 @@ def test_what_cannot_be_looked_at_is_refused(gateway: Gateway) -> None:
     assert sent(gateway, "free", "x", "multipart/form-data; boundary=x")[0] == 400
     assert gateway.get("/free?query={a}&query={b}").status_code == 400
     assert gateway.get("/free?extensions={}").status_code == 400
+    assert gateway.get("/free?documentId=a&operationName=b").status_code == 400
+    assert gateway.get("/free?query={a}&DOC_ID=b").status_code == 400
+    assert sent(gateway, "free", '{"query": "{a}", "documentId": "b"}')[0] == 400
+    assert sent(gateway, "free", "query={a}&doc_id=b", "application/x-www-form-urlencoded")[0] == 400
     assert gateway.get("/free").status_code == 200
     assert gateway.get(
         "/free?query={a}", headers={"upgrade": "websocket", "connection": "upgrade"}
@@ -289,6 +293,10 @@ def test_complexity_is_told_beforehand(
 def test_batches_add_up_and_lists_may_be_endless(gateway: Gateway) -> None:
     assert sent(gateway, "cost", json.dumps([{"query": "{users(first:9){id}}"}] * 2))[0] == 400
     assert post(gateway, "loose", "{all{id}}")[0] == 200
+    assert post(gateway, "loose", '{users(first:"9"){id}}')[0] == 200
+    assert post(gateway, "loose", '{users(first:"11"){id}}')[0] == 400
+    assert post(gateway, "loose", MANY, {"n": "11"})[0] == 400
+    assert post(gateway, "loose", MANY, {"n": "eleven"})[0] == 200
 
 
 MANY = "query($n:Int=1){users(first:$n){id}}"

@@ -10,9 +10,9 @@ end
 envoy_on_request = guarded(function(handle)
   local header = handle:headers():get("authorization")
   if not header then return refused("credentials: there are none") end
-  local scheme, told = header:match("^(%a+) +([^ ]+)$")
+  local scheme, told = header:match("^(%a+) +(.*)$")
   if not scheme or scheme:lower() ~= "basic" then return refused("scheme: the authorization is not Basic") end
-  if #told > LONGEST then return refused("credentials: they cannot be read") end
+  if #told > LONGEST or told:find(" ", 1, true) then return refused("credentials: they cannot be read") end
   local digest = sha256(settings.salt .. told:gsub("=", ""))
   if not is_same(digest, settings.digest) then
     local text = unbase64(told)

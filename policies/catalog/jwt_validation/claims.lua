@@ -38,9 +38,10 @@ end
 -- Envoy's filter finds a token anywhere in the header, among dots and signs of padding too; servers behind
 -- might read another one there.
 local function made(text)
-  local token = text
-  if not settings.carrier then token = text:match("^%a+ +([^ ,]+) *$") end
+  local scheme, token = "bearer", text
+  if not settings.carrier then scheme, token = text:match("^(%a+) +([^ ,]+) *$") end
   if not token then return nil, "There is more than one token.", "token: there is more than one" end
+  if scheme:lower() ~= "bearer" then return nil, UNREADABLE, "scheme: the authorization is not Bearer" end
   local head, payload, signature = token:match("^([%w_-]+)%.([%w_-]+)%.([%w_-]+)$")
   if not head then return nil, UNREADABLE, "token: it is not three parts of base64url" end
   local header, said = decoded(head), decoded(payload)

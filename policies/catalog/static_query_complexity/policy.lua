@@ -6,6 +6,12 @@ local cost_of
 
 local function fault(check, words) error({ check .. ": " .. words }, 0) end
 
+-- Some servers take a text for the number that it holds.
+local function counted(value)
+  if type(value) == "string" then return tonumber(value) end
+  return type(value) == "number" and value or nil
+end
+
 -- A number that an argument gives, by itself or in a field of it; nil where it gives none.
 local function number_of(literal, path, at, context)
   if not literal then return nil end
@@ -13,10 +19,10 @@ local function number_of(literal, path, at, context)
     local value, variable = context.values[literal.value], context.variables[literal.value]
     if value == nil then return variable and number_of(variable.default, path, at, context) end
     for k = at, #path do value = is_object(value) and value[path[k]] or nil end
-    return type(value) == "number" and value or nil
+    return counted(value)
   end
   if path[at] then return literal.kind == "object" and number_of(literal.value[path[at]], path, at + 1, context) or nil end
-  return (literal.kind == "int" or literal.kind == "float") and literal.value or nil
+  return counted(literal.value)
 end
 
 local function steps_of(multiplier)
