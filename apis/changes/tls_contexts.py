@@ -26,7 +26,7 @@ from console.versions import check as check_version
 from gateways.protocol import tls
 from gateways.protocol.faults import did_you_mean
 
-ALPN = ("h2", "http/1.1")
+ALPN = tls.ALPN
 MOST_PEM = certificates.MOST_CHARACTERS
 """The most characters of a PEM text: room for a long chain."""
 

@@ -39,6 +39,8 @@ WEAK_CIPHERS = (
 )
 """What Envoy takes besides, for clients that know no better; TLS 1.0 and 1.1 have no others."""
 _OF_TLS_1_0 = frozenset(cipher for cipher in WEAK_CIPHERS if cipher.endswith("_CBC_SHA"))
+ALPN = ("h2", "http/1.1")
+"""The protocols that gateways speak."""
 CIPHERS = (*TLS_1_3_CIPHERS, *DEFAULT_CIPHERS, *WEAK_CIPHERS)
 MOST_RSA_BITS = 8192
 """As many as Envoy takes."""

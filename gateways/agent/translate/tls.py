@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from gateways.agent.translate import ir
 from gateways.protocol.faults import did_you_mean
 from gateways.protocol.resources import Model
-from gateways.protocol.tls import CIPHERS, TLS_1_3_CIPHERS, mismatch, unusable
+from gateways.protocol.tls import ALPN, CIPHERS, TLS_1_3_CIPHERS, mismatch, unusable
 
 INBOUND = ("tls", "tls-inbound")
 OUTBOUND = ("tls-outbound",)
@@ -48,6 +48,13 @@ class TlsConfig(Model):
     @classmethod
     def _is_pem(cls, value: str) -> str:
         return is_pem(value)
+
+    @field_validator("alpn")
+    @classmethod
+    def _are_spoken(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := next((name for name in value if name not in ALPN), None):
+            raise ValueError(f'"{unknown[:40]}" is not a protocol of the gateway; use {" and ".join(ALPN)}')
+        return value
 
     @field_validator("ciphers")
     @classmethod

@@ -53,6 +53,7 @@ def test_what_envoy_would_not_serve_with_is_named(crt: str, key: str, part: str,
     [
         ({"minversion": "1.3", "maxversion": "1.2"}, "maxversion 1.2 is below minversion 1.3"),
         ({"ciphers": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA257"]}, "did you mean"),
+        ({"alpn": ["h2", "h3"]}, '"h3" is not a protocol of the gateway; use h2 and http/1.1'),
         ({"requireClientCertificate": True}, "needs trustedCA"),
         ({"trustedCA": "hello"}, "is not a PEM certificate"),
         (
