@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from analytics import latencies, models
+from analytics import lately, latencies, models
 from console.read_only_admin import ReadOnly
 
 
@@ -110,6 +110,12 @@ class LogOffsetAdmin(LargeTableAdmin):
     list_display = ("replica_id", "file", "committed", "shed", "updated_at")
     list_filter = ("gateway",)
     search_fields = ("replica_id", "file")
+
+
+@admin.register(lately.ApiLately)
+class LatelyAdmin(LargeTableAdmin):
+    list_display = ("until", "api_id", "requests", "errors")
+    search_fields = ("=api__id",)
 
 
 @admin.register(models.Stale)

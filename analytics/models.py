@@ -8,6 +8,7 @@ nobody and age out.
 from django.db import models
 
 from analytics.columns import indexes, late_label, loose, of_applications
+from analytics.lately import ApiLately  # noqa: F401 - Django finds its models here
 from analytics.latencies import LatencyMinute  # noqa: F401 - Django finds its models here
 from apis.automated.models import AutomatedPolicy
 from apis.failing import UpstreamFailure

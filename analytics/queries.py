@@ -294,7 +294,7 @@ def day_measured(by: Measure) -> Statement:
     # Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
     requests, errors = "sum(requests::float8)", "sum(errors::float8)"
     measure = requests if by == "requests" else f"coalesce(100 * {errors} / nullif({requests}, 0), 0)"
-    sql = f"SELECT api_id, {measure} FROM {sources.rows(COUNTS, over, 'true')} GROUP BY 1"
+    sql = f"SELECT api_id, {measure} FROM {sources.lately(over)} GROUP BY 1"
     return of_named(sql, sources.times(over))
 
 

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics import partitions
-from analytics.grains import FAMILIES, ROLLED_UP, Family, Grain
+from analytics.grains import COUNTS, FAMILIES, HOUR, ROLLED_UP, Family, Grain
+from analytics.lately import ApiLately
 from analytics.models import Stale
 
 GRACE = timedelta(seconds=20)
@@ -30,7 +31,26 @@ def roll_up(now: datetime | None = None) -> dict[str, int]:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("LOCK TABLE analytics_stale IN SHARE UPDATE EXCLUSIVE MODE")
-        return {grain.name: _roll_up(grain, now) for grain in ROLLED_UP}
+        done: dict[str, int] = {grain.name: _roll_up(grain, now) for grain in ROLLED_UP}
+        add_up_lately(now)
+    return done
+
+
+def add_up_lately(now: datetime) -> None:
+    """For the hour that holds now, unless that is done and nothing changed since."""
+    until = HOUR.floor(now)
+    if ApiLately.objects.filter(until=until).exists():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM analytics_apilately")
+        cursor.execute(
+            f"""
+            INSERT INTO analytics_apilately (until, api_id, requests, errors)
+            SELECT %s, api_id, least(sum(requests), {LARGEST}), least(sum(errors), {LARGEST})
+            FROM {COUNTS.table(HOUR)} WHERE time >= %s AND time < %s GROUP BY api_id
+            """,
+            [until, until - 23 * HOUR.length, until],
+        )
 
 
 def _roll_up(grain: Grain, now: datetime) -> int:

@@ -1,8 +1,8 @@
 """The rows that a question is asked of: the grain's own, and finer ones where its rollup is stale."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from analytics.grains import WINDOW, Family, Grain
+from analytics.grains import COUNTS, HOUR, WINDOW, Family, Grain
 from analytics.ranges import Range
 
 OF_APIS = "api_id = ANY(%(apis)s)"
@@ -37,6 +37,22 @@ def whole(family: Family, over: Range, mine: str = OF_APIS) -> str:
     )
 
 
+def lately(over: Range) -> str:
+    """`rows(COUNTS, over)` of all APIs, without times, where `over` is the last 24 hours: what they come to
+    up to this hour is added up already, unless some of it is stale, or was rolled up since.
+    """
+    is_whole = "lately_is_whole(%(this_hour)s, %(start)s)"
+    parts = [
+        *_parts(COUNTS, HOUR, f"NOT {is_whole}", "start", "end"),
+        *_parts(COUNTS, HOUR, is_whole, "this_hour", "end"),
+    ]
+    added_up = f"FROM analytics_apilately WHERE until = %(this_hour)s AND {is_whole}"
+    return (
+        f"(SELECT api_id, requests, errors {added_up}"
+        f" UNION ALL SELECT api_id, requests, errors FROM {_source(parts)}) AS lately"
+    )
+
+
 def times(over: Range) -> dict[str, datetime]:
     """The parameters of both."""
     inside = over.inside or over
@@ -45,6 +61,7 @@ def times(over: Range) -> dict[str, datetime]:
         "end": over.end,
         "inside_start": inside.start,
         "inside_end": inside.end,
+        "this_hour": HOUR.floor(over.end - timedelta(seconds=1)),
     }
 
 

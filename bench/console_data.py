@@ -21,6 +21,7 @@ from analytics.models import (
     TrafficHour,
     TrafficMinute,
 )
+from analytics.rollups import add_up_lately
 from apis.assets.models import Asset
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.owners.models import ApiOwner
@@ -72,6 +73,7 @@ def fill(*, apis: int, gateways: int, days: int) -> Made:
             cursor.execute(f"TRUNCATE {', '.join(family.table(grain) for grain in ROLLED_UP)}")
     rollups = _traffic(days)
     _totals()
+    add_up_lately(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     first = ApiInstance.objects.earliest("pk").pk

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from apis.models import ApiInstance
 from console.fields import EncryptedJSONField
@@ -104,6 +105,11 @@ class BulkChange(models.Model):
         """Since it was begun, until it ended."""
         begun = self.begun_at or self.asked_at
         return ((self.ended_at or timezone.now()) - begun).total_seconds()
+
+    @cached_property
+    def meant(self) -> int:
+        """How many APIs it is about, which never changes."""
+        return self.items.count()
 
     def counts(self) -> Counter[str]:
         """How many APIs are in each state of BulkItem."""

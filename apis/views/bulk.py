@@ -205,7 +205,7 @@ def _check_confirmed(request: Request, found: BulkChange) -> None:
 
 def _typed(found: BulkChange) -> str:
     """What is to be typed before it begins; "" where nothing is."""
-    return f"delete {found.items.count()}" if found.action == Action.DELETE else ""
+    return f"delete {found.meant}" if found.action == Action.DELETE else ""
 
 
 def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] | None = None) -> HttpResponse:
@@ -258,7 +258,7 @@ def _uses(request: Request, found: BulkChange) -> list[used.UsedBy]:
     if found.action != Action.DELETE:
         return []
     keys = found.items.order_by().values_list("api_key", flat=True)
-    return used.uses(request, request.scope.may, keys, found.items.count())
+    return used.uses(request, request.scope.may, keys, found.meant)
 
 
 def _values(request: Request, found: BulkChange) -> tuple[dict[str, Any], Policy[Any] | None]:

@@ -83,10 +83,12 @@ def _requests(request: Request, apis: Apis, count: int) -> tuple[int, int]:
 
 def _leading(request: Request, apis: Apis, what: str) -> Iterator[UsedBy]:
     """Other APIs whose upstream is the address of one of these, as far as that is known."""
-    places = set(_places(apis))
     visible = ApiInstance.objects.visible_to(request.user).exclude(pk__in=apis)
-    rows = Upstream.objects.filter(api__in=visible).values_list("api", "uri") if places else ()
-    leading = {api for api, uri in rows if not places.isdisjoint(_fronts(uri))}
+    rows = Upstream.objects.filter(api__in=visible).order_by().values_list("api", "uri")
+    fronts = [(api, front) for api, uri in rows for front in _fronts(uri)]
+    # Of thousands that are deleted, those alone are read that answer below some upstream's path.
+    places = set(_places(apis, {path for _, (_, _, path) in fronts})) if fronts else set()
+    leading = {api for api, front in fronts if front in places}
     if leading:
         named = visible.filter(pk__in=leading).select_related("asset").order_by("asset__name", "pk")
         verb = "sends its requests" if len(leading) == 1 else "send their requests"
@@ -104,19 +106,19 @@ def _copies(request: Request, apis: Apis) -> Iterator[UsedBy]:
         yield UsedBy(_some(count, "API"), f"{was} promoted from here: {named}. {stays}.")
 
 
-def _places(apis: Apis) -> Iterator[Place]:
-    """Where they answer: as saved, or as they run while another address is pending. Of thousands, values
-    alone are read.
+def _places(apis: Apis, paths: Collection[str]) -> Iterator[Place]:
+    """Where those answer that have one of these paths, or an address of their own: as saved, or as they run
+    while another address is pending.
     """
     waits = Q(is_deployed=True, pending_since__isnull=False)
     port, path = (
         Case(When(waits, then=Coalesce(f"revision__{name}", name)), default=name)
         for name in ("port", "base_path")
     )
-    rows = ApiInstance.objects.filter(pk__in=apis).order_by()
-    found = list(
-        rows.annotate(at=port, below=path).values_list("gateway", "at", "below", "consumer_endpoint")
-    )
+    listed = [f"{one}{end}" for one in paths for end in ("", "/")]
+    rows = ApiInstance.objects.filter(pk__in=apis).order_by().annotate(at=port, below=path)
+    rows = rows.filter(Q(below__in=listed) | ~Q(consumer_endpoint=""))
+    found = list(rows.values_list("gateway", "at", "below", "consumer_endpoint"))
     gateways = Gateway.objects.filter(pk__in={one[0] for one in found}).prefetch_related("replicas")
     hosts = {one.pk: _host(addresses.host_of(one)) for one in gateways}
     for gateway, at, below, endpoint in found:
