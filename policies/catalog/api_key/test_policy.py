@@ -85,6 +85,7 @@ def test_observing_lets_pass_and_nobody_else_names_the_caller(tmp_path: Path) ->
 
         assert answer.status_code == 200
         assert "x-consumer-name" not in answer.json()["headers"]
+        assert answer.json()["headers"]["x-api-key"] == "wrong-key-0", "the upstream may know it"
         assert gateway.reasons(1) == [["key: wron... is nobody's"]]
 
 
