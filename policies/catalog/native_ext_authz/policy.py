@@ -23,7 +23,6 @@ _WRITTEN = {
     "allow_all_routing": True,
     # A second word on where a message ends would let the rest of a body be a request of its own.
     "disallow_expression": {"regex": "|".join(sorted(CONNECTION))},
-    "disallow_is_error": True,
 }
 """What the server may write into requests; orders to Envoy (x-envoy-…) it may not unless that is said."""
 
@@ -38,7 +37,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "include_peer_certificate": config.include_peer_certificate,
         # What the server writes into requests is looked at as what callers write is.
         "validate_mutations": True,
-        "decoder_header_mutation_rules": _WRITTEN,
+        # Nobody is refused where the policy only observes: what may not be written is left out then.
+        "decoder_header_mutation_rules": {**_WRITTEN, "disallow_is_error": not scope.observed_as},
         **(_grpc(config, server) if config.server_type == "grpc" else _http(config, server)),
     }
     if config.allowed_headers:

@@ -198,6 +198,20 @@ def test_nobody_passes_where_the_server_says_how_a_message_is_sent(
         assert (answer.status_code, answer.json()) == (403, {"error": "Access is denied."})
 
 
+@pytest.mark.parametrize("more", [{}, {"rememberedSeconds": 60}])
+def test_nobody_is_refused_for_it_where_the_policy_only_observes(
+    gateway: Gateway, served: tuple[Server, str], more: dict[str, Any]
+) -> None:
+    server, uri = served
+    apply(gateway, api("observed", uri, **more).replace("flex}", "flex}, mode: observe"))
+
+    for says in (allows(text(2, option("content-length", "5", REPLACED))), denies(text(1, number(1, 100)))):
+        server.says(says)
+        answer = gateway.post("/observed/x", headers={"x-user": repr(says)}, content=b"a" * 100)
+        assert answer.status_code == 200
+        assert answer.json()["body"] == "a" * 100
+
+
 @pytest.mark.parametrize("path", ["own", "kept"])
 def test_a_refusal_has_the_id_of_its_request(both: Gateway, server: Server, path: str) -> None:
     server.says(denies(text(2, option("x-request-id", "theirs"))))
