@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from policies import repeats
+from policies.expression import nodes
 from policies.expression.parser import CLOSE, OPEN
 from policies.fields.expressions import Expression, marked
 from policies.policy import Policy, PolicyConfig
@@ -29,13 +31,22 @@ def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:
             yield Advice(".".join(path), message)
     elif isinstance(value, BaseModel):
         for name, alias, when in _fields(type(value)):
-            if message := (when and _idle(value, name, when)) or _same_for_all(value, name):
+            held = getattr(value, name)
+            if message := _of_field(value, name, when):
                 yield Advice(".".join((*path, alias)), message)
-            if isinstance(held := getattr(value, name), _HOLDERS):
+            if isinstance(held, _HOLDERS):
                 yield from _of(held, (*path, alias))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _of(item, (*path, str(index)))
+
+
+def _of_field(model: BaseModel, name: str, when: Mapping[str, Any] | None) -> str:
+    return (
+        (when and _idle(model, name, when))
+        or _same_for_all(model, name)
+        or repeats.of_field(type(model).model_fields[name], getattr(model, name))
+    )
 
 
 @cache
@@ -71,10 +82,11 @@ def _is_usual(model: BaseModel, name: str) -> bool:
 def _same_for_all(model: BaseModel, name: str) -> str:
     """Why a field tells no request from another, though it is an expression where nobody says otherwise."""
     value, usual = getattr(model, name), type(model).model_fields[name].default
-    is_text = isinstance(value, Expression) and value.constant is not None and not _looks_like_one(value.text)
-    if is_text and isinstance(usual, str) and usual.startswith(OPEN):
-        return f"is one text for all requests; an expression is written {usual}"
-    return ""
+    if not isinstance(value, Expression) or not (isinstance(usual, str) and usual.startswith(OPEN)):
+        return ""
+    if nodes.varies(value.node) or nodes.truth(value.node) is not None or _looks_like_one(value.text):
+        return ""
+    return f"is one text for all requests; an expression is written {usual}"
 
 
 def _said(field: FieldInfo, value: Any) -> str:

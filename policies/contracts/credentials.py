@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from policies.compiled import Scope
 from policies.contracts import memory
 from policies.expression.lua import Value
+from policies.expression.nodes import varies
 from policies.fields.expressions import Expression, written
 from policies.scripting.script import BASE64, SHA256
 from policies.traits import Advice, Explained
@@ -46,5 +47,9 @@ def advice(client_id: Expression, client_secret: Expression) -> Iterator[Advice]
     if (text := client_id.constant) is not None:
         message = f"is one text for all requests; an expression is written {written(text)}"
         yield Advice("clientIdExpression", message)
-    if is_said(client_secret) and client_secret.constant is not None:
+    elif not varies(client_id.node):
+        yield Advice("clientIdExpression", f"is one text for all requests; write {written('')}")
+    if is_said(client_secret) and not varies(client_secret.node):
         yield Advice("clientSecretExpression", "is one text for all requests, and no secret of theirs")
+    elif is_said(client_secret) and client_secret.node == client_id.node:
+        yield Advice("clientSecretExpression", "is where the client id is: nobody's secret is his id")

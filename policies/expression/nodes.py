@@ -88,6 +88,30 @@ def needed(node: Node) -> frozenset[str]:
     return frozenset(part.name for part in parts(node) if isinstance(part, Variable) and part.name in GIVEN)
 
 
+def varies(node: Node) -> bool:
+    """Whether its value may be another one for the next request."""
+    return any(isinstance(one, Variable) or one == Call("uuid", ()) for one in parts(node))
+
+
+def truth(node: Node) -> bool | None:
+    """What a condition gives for every request; None where that depends on it, or is no boolean."""
+    match node:
+        case Literal(bool() as value):
+            return value
+        case Not(of):
+            return None if (inner := truth(of)) is None else not inner
+        case Binary("and" | "or" as operator, left, right):
+            sides, decisive = (truth(left), truth(right)), operator == "or"
+            return decisive if decisive in sides else None if None in sides else not decisive
+        case Binary("==" | "!=" as operator, Literal(left), Literal(right)) if type(left) is type(right):
+            return (left == right) == (operator == "==")
+        case Conditional(condition, then, otherwise):
+            if (chosen := truth(condition)) is not None:
+                return truth(then if chosen else otherwise)
+            return truth(then) if truth(then) == truth(otherwise) else None
+    return None
+
+
 def said_by_caller(node: Node) -> str:
     """The first thing in the node whose value callers choose as they like, by its name; "" for none."""
     keys = {id(part.of): part.key for part in parts(node) if isinstance(part, Select)}

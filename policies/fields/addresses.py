@@ -1,6 +1,6 @@
 """Lists of IP addresses and networks: how a person writes them, and how a filter matches them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from policies.compiled import TYPE_URL, Filter, Scope, Script
 from policies.expression.lua import Source, Value, literal
-from policies.expression.nodes import Literal, Select, Variable, said_by_caller
+from policies.expression.nodes import Literal, Select, Variable, said_by_caller, varies
 from policies.fields.expressions import Expression, RequestExpression
 from policies.policy import at_most
 from policies.scripting.script import script
@@ -99,16 +99,35 @@ AddressExpression = Annotated[
 ]
 
 
-def advice(ips: Iterable[str], field: str, address: Expression) -> Iterator[Advice]:
+def advice(ips: Sequence[str], field: str, address: Expression) -> Iterator[Advice]:
     """Warnings where the list has every address, and where the address is read from what anybody can send."""
-    if every := next((it for it in ips if network(it).prefixlen == 0), None):
-        yield Advice("ips", f"{every} is every address of IPv{network(every).version}")
+    networks = [network(it) for it in ips]
+    if (every := next((it for it in networks if it.prefixlen == 0), None)) is not None:
+        yield Advice("ips", f"{ips[networks.index(every)]} is every address of IPv{every.version}")
+    elif message := _twice(ips, networks):
+        yield Advice("ips", message)
+    if not varies(address.node):
+        yield Advice(field, f"is the same for each request; write {CALLER}")
     if not _is_caller(address) and (header := said_by_caller(address.node)):
         yield Advice(
             field,
             f"{header} is whatever the caller says; write {CALLER}, and name your proxies as the gateway's"
             " trusted proxies",
         )
+
+
+def _twice(ips: Sequence[str], networks: Sequence[Network]) -> str:
+    """Which entry does nothing, as another one has its addresses; "" for none."""
+    first = {one: at for at, one in reversed(list(enumerate(networks)))}
+    lengths = sorted({(one.version, one.prefixlen) for one in networks})
+    for at, one in enumerate(networks):
+        if first[one] != at:
+            return f"has {ips[at]} more than once: that does nothing"
+        shorter = (length for version, length in lengths if version == one.version and length < one.prefixlen)
+        wider = (first.get(one.supernet(new_prefix=length)) for length in shorter)
+        if (around := next((it for it in wider if it is not None), None)) is not None:
+            return f"has {ips[at]}, which is in {ips[around]}: that does nothing"
+    return ""
 
 
 def address_filter(

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from policies.repeats import CASELESS
+
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 MOST_BYTES = 16384
 """Envoy takes no longer value."""
@@ -85,7 +87,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-HeaderName = Annotated[str, AfterValidator(_checked_name)]
+HeaderName = Annotated[str, AfterValidator(_checked_name), CASELESS]
 
 
 def is_own(name: str) -> bool:
@@ -130,7 +132,7 @@ def _checked_sent(name: str) -> str:
     return name
 
 
-SentHeaderName = Annotated[str, AfterValidator(_checked_sent)]
+SentHeaderName = Annotated[str, AfterValidator(_checked_sent), CASELESS]
 """Of a header that callers may send and a policy looks at."""
 RequestHeaderName = Annotated[OwnHeaderName, AfterValidator(_checked_asked)]
 

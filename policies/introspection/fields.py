@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from policies import repeats
 from policies.policy import PolicyConfig
-from policies.traits import AsksContracts
+from policies.traits import Advice, AsksContracts
 
 MOST_SCOPES = 50
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
@@ -88,6 +89,14 @@ def count(most: int, default: int = 1000, **extra: Any) -> Any:
 
 def asks_contracts(config: TokenConfig) -> AsksContracts | None:
     return None if config.skip_client_id_validation else AsksContracts()
+
+
+def idle(config: TokenConfig) -> Iterator[Advice]:
+    found = split(config.scopes)
+    if config.scope_validation_criteria == "OR" and len(found) < 2:
+        yield Advice("scopeValidationCriteria", "does nothing with fewer than two scopes")
+    if message := repeats.told(config.scopes.split()):
+        yield Advice("scopes", message)
 
 
 def plain(url: str) -> Iterator[str]:

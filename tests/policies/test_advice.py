@@ -155,6 +155,11 @@ def test_a_template_that_is_no_json_and_says_it_is_told(content_type: str, body:
 
 
 SCHEMA = "type Query {a: Int}"
+COST = {"schema": SCHEMA, "maximumComplexity": 9}
+CLAIMS = {**KEY, "validateCustomClaim": True}
+INTROSPECTED = {"introspectionURL": "https://idp.example.com/i", "authorizationValue": "Basic YTpi"}
+SITES = {"publicResource": False}
+SITE = {"origins": ["https://a.example.com"]}
 OPENAPI = """
 openapi: 3.0.0
 info: {title: a, version: "1"}
@@ -176,6 +181,84 @@ IDLE = [
     ("ip-allowlist", {"ips": ["192.0.2.1", "0.0.0.0/0"]}, "ips"),
     ("ip-blocklist", {"ips": ["::/0"]}, "ips"),
     ("spike-control", {"delayAttempts": 0, "queuingLimit": 10}, "queuingLimit"),
+    ("dataweave-request-filter", {"script": "{success: true}"}, "script"),
+    (
+        "dataweave-request-filter",
+        {"script": "if (attributes.method == 'GET' or true) {success: false} else {success: true}"},
+        "script",
+    ),
+    (
+        "dataweave-request-filter",
+        {"script": "{success: attributes.method == 'GET'}", "requiresPayload": True},
+        "requiresPayload",
+    ),
+    ("http-caching", {"requestExpression": "#[attributes.method == 'GET' and 1 == 2]"}, "requestExpression"),
+    (
+        "http-caching",
+        {"invalidationHeader": "x-order", "invalidationExpression": "#[false]"},
+        "invalidationExpression",
+    ),
+    ("rate-limiting", {**LIMITS, "keySelector": "#[lower('A')]"}, "keySelector"),
+    ("client-id-enforcement", {"clientIdExpression": "#[lower('A')]"}, "clientIdExpression"),
+    (
+        "client-id-enforcement",
+        {"clientSecretExpression": "#[attributes.headers['client_id']]"},
+        "clientSecretExpression",
+    ),
+    (
+        "jwt-validation",
+        {**CLAIMS, "mandatoryCustomClaims": [{"key": "a", "value": "#[true]"}]},
+        "mandatoryCustomClaims",
+    ),
+    (
+        "jwt-validation",
+        {**CLAIMS, "mandatoryCustomClaims": [{"key": "a", "value": "x"}, {"key": "a", "value": "y"}]},
+        "mandatoryCustomClaims",
+    ),
+    (
+        "jwt-validation",
+        {
+            **CLAIMS,
+            "mandatoryCustomClaims": [{"key": "a", "value": "x"}],
+            "nonMandatoryCustomClaims": [{"key": "a", "value": "x"}],
+        },
+        "nonMandatoryCustomClaims",
+    ),
+    ("jwt-validation", {**KEY, "supportedIssuers": "a, b,a"}, "supportedIssuers"),
+    ("oauth2-token-introspection", {**INTROSPECTED, "scopes": "read write read"}, "scopes"),
+    (
+        "oauth2-token-introspection",
+        {**INTROSPECTED, "scopes": "read", "scopeValidationCriteria": "OR"},
+        "scopeValidationCriteria",
+    ),
+    (
+        "oauth2-token-introspection",
+        {**INTROSPECTED, "validatedTokenTTL": 0, "maxCacheEntries": 5},
+        "maxCacheEntries",
+    ),
+    ("retry", {"maximumRetries": 0, "methods": ["GET"]}, "methods"),
+    ("header-removal", {"inboundHeaders": ["Keep-Alive"]}, "inboundHeaders"),
+    ("injection-protection", {"protectHeaders": True, "headersToProtect": ["TE"]}, "headersToProtect"),
+    (
+        "json-threat-protection",
+        {"maxObjectEntryCount": 0, "maxObjectEntryNameLength": 9},
+        "maxObjectEntryNameLength",
+    ),
+    ("xml-threat-protection", {"maxChildCount": 0, "maxNodeDepth": 9}, "maxNodeDepth"),
+    ("static-query-complexity", {**COST, "defaultFieldCost": 0}, "defaultFieldCost"),
+    ("static-query-complexity", {**COST, "directiveName": "price"}, "directiveName"),
+    ("cors", {**SITES, "originGroups": [{**SITE, "origins": []}, SITE]}, "originGroups.0.origins"),
+    ("cors", {**SITES, "originGroups": [{**SITE, "headers": ["*", "x-a"]}]}, "originGroups.0.headers"),
+    (
+        "cors",
+        {**SITES, "originGroups": [{**SITE, "allowedMethods": []}]},
+        "originGroups.0.allowedMethods",
+    ),
+    (
+        "cors",
+        {**SITES, "supportCredentials": True, "originGroups": [{**SITE, "exposedHeaders": ["*"]}]},
+        "originGroups.0.exposedHeaders",
+    ),
     ("spike-control", {"delayAttempts": 0, "delayTimeInMillis": 10}, "delayTimeInMillis"),
     ("user-agent-filter", {"denied": ["curl", "Bot"], "allowed": ["bot", "Googlebot"]}, "denied"),
     (
@@ -206,6 +289,27 @@ def test_what_cannot_act_is_told(name: str, config: dict[str, Any], field: str) 
         ("fault-injection", {"abortPercentage": 10, "delayPercentage": 5, "delayInMilliseconds": 5000}),
         ("spike-control", {"delayAttempts": 2, "queuingLimit": 10, "delayTimeInMillis": 10}),
         ("ip-allowlist", {"ips": ["0.0.0.0/1"]}),
+        ("dataweave-request-filter", {"script": "{success: attributes.method == 'GET'}"}),
+        (
+            "dataweave-request-filter",
+            {"script": "if (attributes.method == 'GET') {success: true} else {success: false}"},
+        ),
+        ("http-caching", {"requestExpression": "#[true]"}),
+        ("rate-limiting", {**LIMITS, "keySelector": "#[uuid()]"}),
+        (
+            "jwt-validation",
+            {
+                **CLAIMS,
+                "mandatoryCustomClaims": [
+                    {"key": "a", "value": "#[vars.claimSet.a contains 'x']"},
+                    {"key": "a", "value": "#[vars.claimSet.a contains 'y']"},
+                ],
+            },
+        ),
+        ("oauth2-token-introspection", {**INTROSPECTED, "scopes": "a b", "scopeValidationCriteria": "OR"}),
+        ("json-threat-protection", {"maxObjectEntryCount": 5, "maxObjectEntryNameLength": 9}),
+        ("static-query-complexity", {**COST, "defaultFieldCost": 2}),
+        ("cors", {**SITES, "originGroups": [{**SITE, "headers": ["*"]}]}),
         ("user-agent-filter", {"denied": ["bot"], "allowed": ["Googlebot"]}),
         (
             "header-injection",

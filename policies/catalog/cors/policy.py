@@ -166,12 +166,26 @@ def advice(config: Config) -> Iterator[Advice]:
             "supportCredentials",
             "lets every site on the internet act as whoever is signed in; name the sites in originGroups",
         )
-    for group in groups:
+    for at, group in enumerate(groups):
         names = Counter(one.method_name for one in group.allowed_methods)
         for name in (name for name, count in names.items() if count > 1):
             yield Advice(
                 "originGroups", f"says {name} more than once; it is allowed where one of them allows it"
             )
+        for field, reason in _idle(group, credentials=config.support_credentials):
+            yield Advice(f"originGroups.{at}.{field}", reason)
+
+
+def _idle(group: OriginGroup, *, credentials: bool) -> Iterator[tuple[str, str]]:
+    if not group.origins:
+        yield "origins", "names no site: what is said here is for none"
+    if not any(one.is_allowed for one in group.allowed_methods):
+        yield "allowedMethods", "allows no method: that is as if these sites were not named"
+    for field, headers in (("headers", group.headers), ("exposedHeaders", group.exposed_headers)):
+        if "*" in headers and len(set(headers)) > 1:
+            yield field, "has * beside others, which do nothing then"
+    if credentials and "*" in group.exposed_headers:
+        yield "exposedHeaders", "has *, which browsers take for a name where credentials are sent"
 
 
 POLICY = Policy(

@@ -1,5 +1,6 @@
 """DataWeave Request Filter: a script of the user's decides who passes, and how others are answered."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,6 +12,7 @@ from policies.expression.lua import Value
 from policies.expression.parser import MAX_CHARACTERS, ExpressionError
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, JSON, script
+from policies.traits import Advice
 
 NAME = "dataweave-request-filter"
 _JUDGE = [Path(__file__).with_name(name) for name in ("answer.lua", "policy.lua")]
@@ -53,6 +55,15 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((script(scope, NAME, files, settings, evaluates=True),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    node = script_text.read(config.script).node
+    passes = script_text.passes(node)
+    if passes is not None:
+        yield Advice("script", "lets every request pass" if passes else "refuses every request")
+    if config.requires_payload and not script_text.reads_payload(node):
+        yield Advice("requiresPayload", "each body is waited for, and the script does not read it")
+
+
 POLICY = Policy(
     name=NAME,
     title="DataWeave Request Filter",
@@ -62,6 +73,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("dataweave-request-filter-flex",),
     refuses=True,
     icon="filter",

@@ -3,7 +3,7 @@
 import re
 
 from policies.expression.context import SCRIPT
-from policies.expression.nodes import Node, Object, Variable, parts
+from policies.expression.nodes import Conditional, Node, Object, Variable, parts, truth
 from policies.expression.parser import CLOSE, OPEN, ExpressionError
 from policies.fields.expressions import Expression
 
@@ -36,6 +36,18 @@ def read(text: str) -> Expression:
 
 def reads_payload(node: Node) -> bool:
     return any(isinstance(part, Variable) and part.name == "payload" for part in parts(node))
+
+
+def passes(node: Node) -> bool | None:
+    """Whether it surely lets every request pass, or none; None where that depends on the request."""
+    match node:
+        case Object(keys, values) if "success" in keys:
+            return truth(values[keys.index("success")])
+        case Conditional(condition, then, otherwise):
+            if (chosen := truth(condition)) is not None:
+                return passes(then if chosen else otherwise)
+            return passes(then) if passes(then) == passes(otherwise) else None
+    return None
 
 
 def check(node: Node) -> None:

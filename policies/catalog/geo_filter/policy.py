@@ -51,7 +51,7 @@ def _checked_database(path: str) -> str:
 def _checked_countries(codes: tuple[str, ...]) -> tuple[str, ...]:
     if not codes:
         raise PydanticCustomError("empty", "name at least one country")
-    return tuple(dict.fromkeys(codes))
+    return codes
 
 
 class Config(PolicyConfig):
@@ -89,7 +89,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     header = f"x-gatewright-country-{hashlib.sha256(scope.binding.encode()).hexdigest()[:8]}"
     settings: dict[str, Value] = {
         "header": header,
-        "listed": dict.fromkeys(sorted(config.countries), True),
+        "listed": dict.fromkeys(sorted(set(config.countries)), True),
         "denies": config.action == "deny",
         "told": config.country_header.lower() or None,
     }

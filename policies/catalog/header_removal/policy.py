@@ -1,16 +1,19 @@
 """Header Removal: takes headers out of requests and responses."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
 import re2
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies import apart
+from policies import apart, repeats
 from policies.apart import is_unread
 from policies.compiled import TYPE_URL, Compiled, Filter, Scope
+from policies.fields.headers import CONNECTION
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
+from policies.traits import Advice
 
 NAME = "header-removal"
 MOST_ENTRIES, MOST_CHARACTERS = 50, 256
@@ -83,6 +86,28 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((Filter(scope.binding, {"@type": kind, "mutations": mutations}),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    for field, entries in (
+        ("inboundHeaders", config.inbound_headers),
+        ("outboundHeaders", config.outbound_headers),
+    ):
+        if message := _idle(entries):
+            yield Advice(field, message)
+
+
+def _idle(entries: tuple[str, ...]) -> str:
+    """Which entry removes nothing; "" for none."""
+    if message := repeats.told(one.lower() if PLAIN.fullmatch(one) else one for one in entries):
+        return message
+    patterns = [(one, re2.compile(one, OPTIONS)) for one in entries if not PLAIN.fullmatch(one)]
+    for name in filter(PLAIN.fullmatch, entries):
+        if name.lower() in CONNECTION:
+            return f'has "{name}", which holds for one connection and goes no further anyhow'
+        if wider := next((one for one, pattern in patterns if pattern.fullmatch(name)), ""):
+            return f'has "{name}", which {wider} removes already'
+    return ""
+
+
 def _remove(entry: str) -> dict[str, Any]:
     if PLAIN.fullmatch(entry):
         return {"remove": entry.lower()}
@@ -99,6 +124,7 @@ POLICY = Policy(
     version="1.1.2",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("header-removal-flex",),
     reads_apart={"inboundHeaders": apart.patterns, "outboundHeaders": apart.patterns},
     icon="list-minus",

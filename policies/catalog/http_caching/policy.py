@@ -250,9 +250,13 @@ def advice(config: Config) -> Iterator[Advice]:
         yield Advice("keepSetCookie", reason)
     if config.invalidation_expression is not None and not config.invalidation_header:
         yield Advice("invalidationExpression", "does nothing without invalidationHeader")
+    who = config.invalidation_expression
+    if config.invalidation_header and who is not None and (may := nodes.truth(who.node)) is not None:
+        yield Advice(
+            "invalidationExpression", f"lets {'whoever may call' if may else 'nobody'} empty the cache"
+        )
     for field, one in _DECIDING.items():
-        node = getattr(config, one).node
-        if isinstance(node, nodes.Literal) and not node.value:
+        if nodes.truth(getattr(config, one).node) is False:
             yield Advice(field, "holds for none: nothing is ever kept")
     named = {
         one.value for one in nodes.parts(config.request_expression.node) if isinstance(one, nodes.Literal)

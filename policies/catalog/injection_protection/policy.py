@@ -12,7 +12,7 @@ from policies import apart
 from policies.apart import is_unread
 from policies.catalog.injection_protection.attacks import EXPRESSIONS, BuiltIn
 from policies.compiled import TYPE_URL, Compiled, Filter, Scope
-from policies.fields.headers import HeaderName
+from policies.fields.headers import CONNECTION, HeaderName
 from policies.fields.patterns import Pattern
 from policies.fields.shapes import shaped
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
@@ -203,9 +203,15 @@ def _noting(reason: str) -> dict[str, Any]:
     return {"action": {"name": "note", "typed_config": action}}
 
 
+_GONE = CONNECTION - {"content-length"}
+
+
 def advice(config: Config) -> Iterable[Advice]:
     if not config.reject_requests:
         yield Advice("rejectRequests", "requests pass whatever is found in them; the log tells of it")
+    gone = next((name for name in config.headers_to_protect if name.lower() in _GONE), "")
+    if config.protect_headers and gone:
+        yield Advice("headersToProtect", f'has "{gone}", which holds for one connection and is gone before')
 
 
 POLICY = Policy(

@@ -1,5 +1,6 @@
 """JSON Threat Protection: JSON that is none, or too deep, long or wide, never reaches the upstream."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from policies.compiled import Compiled, Scope
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, script
+from policies.traits import Advice
 
 NAME = "json-threat-protection"
 DEEPEST = 10_000
@@ -56,6 +58,12 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((script(scope, NAME, FILES, settings),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    has_names = config.max_container_depth and config.max_object_entry_count
+    if config.max_object_entry_name_length >= 0 and not has_names:
+        yield Advice("maxObjectEntryNameLength", "does nothing where no object has an entry")
+
+
 POLICY = Policy(
     name=NAME,
     title="JSON Threat Protection",
@@ -65,6 +73,7 @@ POLICY = Policy(
     version="1.2.1",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("json-threat-protection-flex",),
     refuses=True,
     icon="file-code",

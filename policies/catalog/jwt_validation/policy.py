@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from policies import repeats
 from policies.catalog.jwt_validation import keys
 from policies.catalog.jwt_validation.config import Config, CustomClaim, listed
 from policies.catalog.jwt_validation.published import FILLED, asks, concerns, fill, published
@@ -12,6 +13,8 @@ from policies.compiled import TYPE_URL, Compiled, Filter, Scope, Script, Secret
 from policies.contracts import memory
 from policies.documents import asking, jwks
 from policies.expression import lua
+from policies.expression.nodes import truth
+from policies.expression.parser import OPEN
 from policies.policy import Category, Phase, Policy
 from policies.scripting.script import BASE64, JSON, SHA256, UNSAID, script
 from policies.traits import Advice, AsksContracts, FromProvider
@@ -152,6 +155,33 @@ def advice(config: Config) -> Iterator[Advice]:
         yield Advice("providerUrl", "is asked without TLS: who stands between can put in keys of their own")
     if config.jwt_key_origin == "jwks" and any(url.startswith("http:") for url in listed(config.jwks_url)):
         yield Advice("jwksUrl", "is fetched without TLS: who stands between can put in keys of their own")
+
+    for field, text in (
+        ("jwksUrl", config.jwks_url),
+        ("supportedIssuers", config.supported_issuers),
+        ("supportedAudiences", config.supported_audiences),
+    ):
+        if message := repeats.told(part for it in text.split(",") if (part := it.strip())):
+            yield Advice(field, message)
+    if config.validate_custom_claim:
+        yield from _of_claims(config)
+
+
+def _of_claims(config: Config) -> Iterator[Advice]:
+    wanted: dict[str, list[str]] = {}
+    for field, claims in (
+        ("mandatoryCustomClaims", config.mandatory_custom_claims),
+        ("nonMandatoryCustomClaims", config.non_mandatory_custom_claims),
+    ):
+        for one in claims:
+            before, text = wanted.setdefault(one.key, []), one.value.constant
+            if (holds := truth(one.value.node)) is not None:
+                yield Advice(field, f"what {one.key} must be is {'always' if holds else 'never'} true")
+            elif one.value.text in before:
+                yield Advice(field, f"{one.key} is checked for this already")
+            elif text is not None and any(not it.startswith(OPEN) for it in before):
+                yield Advice(field, f"{one.key} cannot be two texts: no token that has it passes")
+            before.append(one.value.text)
 
 
 def asks_contracts(config: Config) -> AsksContracts | None:

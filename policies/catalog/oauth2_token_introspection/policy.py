@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from policies.answers.question import question
 from policies.compiled import Compiled, Scope
 from policies.fields.urls import Url
-from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
+from policies.introspection.fields import TokenConfig, asks_contracts, count, idle, plain
 from policies.introspection.scripts import compiled
 from policies.policy import Category, Phase, Policy
 from policies.traits import Advice
@@ -74,6 +74,12 @@ def compile(config: Config, scope: Scope) -> Compiled:
 
 
 def advice(config: Config) -> Iterator[Advice]:
+    yield from idle(config)
+    usual = Config.model_fields
+    if not config.validated_token_ttl and config.max_cache_entries != usual["max_cache_entries"].default:
+        yield Advice("maxCacheEntries", "does nothing while no token is remembered")
+    if not config.max_cache_entries and config.validated_token_ttl != usual["validated_token_ttl"].default:
+        yield Advice("validatedTokenTTL", "does nothing while no token is remembered")
     yield from (Advice("introspectionURL", why) for why in plain(config.introspection_url))
 
 

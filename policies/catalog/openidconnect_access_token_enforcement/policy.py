@@ -12,7 +12,7 @@ from policies.documents.document import Document
 from policies.fields import trust
 from policies.fields.issuers import OptionalIssuer
 from policies.fields.urls import OptionalUrl
-from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
+from policies.introspection.fields import TokenConfig, asks_contracts, count, idle, plain
 from policies.introspection.scripts import compiled
 from policies.policy import Category, Phase, Policy, fault
 from policies.traits import Advice, ClientProvider, FromProvider
@@ -136,6 +136,13 @@ def _found(config: Config, scope: Scope) -> str:
 
 
 def advice(config: Config) -> Iterator[Advice]:
+    yield from idle(config)
+    usual = Config.model_fields
+    longest = config.max_federation_expiration_time
+    if longest == 0 and config.max_cache_size != usual["max_cache_size"].default:
+        yield Advice("maxCacheSize", "does nothing while no token is remembered")
+    if not config.max_cache_size and longest > 0:
+        yield Advice("maxFederationExpirationTime", "does nothing while no token is remembered")
     for field, url in (("providerUrl", config.provider_url), ("introspectionUrl", config.introspection_url)):
         yield from (Advice(field, why) for why in plain(url))
     if config.secure_trust_store:

@@ -11,7 +11,7 @@ from policies.compiled import Compiled, Scope
 from policies.counting import shared_memory
 from policies.counting.exchange import CountExchange
 from policies.expression.lua import Value
-from policies.expression.nodes import Literal, said_by_caller
+from policies.expression.nodes import Literal, said_by_caller, varies
 from policies.fields.expressions import RequestExpression, written
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most
 from policies.scripting.script import script
@@ -95,9 +95,10 @@ def advice(config: Config) -> Iterator[Advice]:
     key = config.key_selector
     if key is None or not key.text.strip():
         return
-    if isinstance(key.node, Literal):
+    if not varies(key.node):
         told = "is one text for all requests, which share one count; an expression is written"
-        yield Advice("keySelector", f"{told} {written(str(key.node.value), 'x-user')}")
+        text = str(key.node.value) if isinstance(key.node, Literal) else ""
+        yield Advice("keySelector", f"{told} {written(text, 'x-user')}")
     elif name := said_by_caller(key.node):
         yield Advice(
             "keySelector",

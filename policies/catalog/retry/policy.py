@@ -1,5 +1,6 @@
 """Retry: which requests are sent to their upstream again, when and how often."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 from policies.compiled import Compiled, Scope
 from policies.envoy.retrying import retry_policy
 from policies.policy import Category, Phase, Policy, PolicyConfig, at_most, fault
+from policies.traits import Advice
 
 NAME = "retry"
 
@@ -65,6 +67,14 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled(route_action={"retry_policy": retry_policy(**config.model_dump())})
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    if config.maximum_retries:
+        return
+    for name, field in Config.model_fields.items():
+        if name != "maximum_retries" and getattr(config, name) != field.default:
+            yield Advice(field.alias or name, "does nothing while no request is sent again")
+
+
 POLICY = Policy(
     name=NAME,
     title="Retry",
@@ -74,6 +84,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("retry-flex",),
     is_resource_level=False,
     is_applied_once=True,

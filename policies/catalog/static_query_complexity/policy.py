@@ -139,6 +139,11 @@ def advice(config: Config) -> Iterable[Advice]:
     if not config.block_operation:
         yield Advice("blockOperation", "requests pass that cost more; the log tells of them")
     schema = sdl.read(config.schema_)
+    if not any(_told(config)):
+        if config.directive_name != Config.model_fields["directive_name"].default:
+            yield Advice("directiveName", f"no field of the schema has @{config.directive_name}")
+        if not config.default_field_cost:
+            yield Advice("defaultFieldCost", "every request costs nothing, so none is refused for its cost")
     if config.reject_unbounded_lists:
         bounded = {(name, key) for name, key, _, told in _told(config) if _multipliers(config, told)}
         endless = [

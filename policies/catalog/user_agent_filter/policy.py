@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from policies import apart
+from policies import apart, repeats
 from policies.compiled import TYPE_URL, Compiled, Scope
 from policies.envoy.refusal import details, refusing
 from policies.fields.patterns import Patterns, anywhere
@@ -73,10 +73,19 @@ def _not(predicate: dict[str, Any]) -> dict[str, Any]:
 
 
 def advice(config: Config) -> Iterator[Advice]:
-    allowed = {pattern.lower() for pattern in config.allowed}
+    allowed = {_same(pattern) for pattern in config.allowed}
     for pattern in config.denied:
-        if pattern.lower() in allowed:
+        if _same(pattern) in allowed:
             yield Advice("denied", f'"{pattern}" is allowed, too: it refuses nobody')
+            return
+    for field, patterns in (("denied", config.denied), ("allowed", config.allowed)):
+        if message := repeats.told(map(_same, patterns)):
+            yield Advice(field, message)
+
+
+def _same(pattern: str) -> str:
+    r"""Case says nothing but behind a backslash: \s and \S."""
+    return pattern if "\\" in pattern else pattern.lower()
 
 
 POLICY = Policy(

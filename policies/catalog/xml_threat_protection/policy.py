@@ -1,5 +1,6 @@
 """XML Threat Protection: XML that is none, or too deep, long or wide, never reaches the upstream."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from policies.compiled import Compiled, Scope
 from policies.policy import Category, Phase, Policy, PolicyConfig, fault
 from policies.scripting.script import BODY, XML, script
+from policies.traits import Advice
 
 NAME = "xml-threat-protection"
 DEEPEST = 10_000
@@ -60,6 +62,11 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((script(scope, NAME, FILES, settings),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    if config.max_child_count == 0 and config.max_node_depth > 1:
+        yield Advice("maxNodeDepth", "does nothing where no element has a child")
+
+
 POLICY = Policy(
     name=NAME,
     title="XML Threat Protection",
@@ -69,6 +76,7 @@ POLICY = Policy(
     version="1.2.1",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("xml-threat-protection-flex",),
     refuses=True,
     icon="file-code",
