@@ -19,6 +19,7 @@ from tests.policies import geo_database
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.S)
 POLICIES = sorted(policies(), key=lambda one: one.name)
 each = pytest.mark.parametrize("policy", POLICIES, ids=lambda one: one.name)
+GUIDE = FOLDER.parent.parent / "docs" / "policies.md"
 DATABASE = "/var/lib/GeoIP/GeoLite2-Country.mmdb"
 """Which nobody brings: one of ours stands in its place."""
 
@@ -69,6 +70,15 @@ def test_every_setting_is_described(policy: Policy[Any]) -> None:
     text = readme(policy)
 
     assert [name for name in settings(policy.config) if not re.search(rf"\b{name}\b", text)] == []
+
+
+@each
+def test_what_refuses_can_observe_or_says_why_not(policy: Policy[Any]) -> None:
+    rows = (line for line in GUIDE.read_text().splitlines() if line.startswith("|"))
+    (row,) = (line for line in rows if f"`{policy.name}`" in line)
+
+    refuses = row.rpartition("`")[2].strip(" |") != "–"
+    assert refuses == bool(policy.refuses or policy.unobservable)
 
 
 @each

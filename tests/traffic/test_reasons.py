@@ -161,7 +161,7 @@ def test_a_request_keeps_the_id_that_it_came_with(gateway: Gateway, own: str) ->
     assert answer.headers["x-request-id"] == answer.json()["headers"]["x-request-id"] == own
 
 
-@pytest.mark.parametrize("name", ["cors", "header-injection", "header-removal", "route", "response-timeout"])
+@pytest.mark.parametrize("name", ["cors", "header-injection", "header-removal", "route", "retry"])
 def test_what_refuses_nothing_cannot_observe(gateway: Gateway, name: str) -> None:
     ack = gateway.apply(API + binding("one-1", (name, "{}"), "observe"))
 

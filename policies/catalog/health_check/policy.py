@@ -88,6 +88,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("health-check-flex",),
+    unobservable="while it does not refuse, it asks and tells all the same",
     is_resource_level=False,
     is_outbound=True,
     says_setting="healthCheck",

@@ -278,6 +278,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("http-caching-flex",),
     prepare=store.prepare,
+    unobservable="it refuses nobody but who asks for it, with only-if-cached",
     shares=Forgotten,
     distributes=lambda config: config.distributed,
     seals=True,

@@ -36,6 +36,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("response-timeout-flex",),
     carries_setting="responseTimeout",
+    unobservable="Analytics tells how long answers take",
     is_resource_level=False,
     icon="timer",
 )

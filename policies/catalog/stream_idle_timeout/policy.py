@@ -34,6 +34,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("stream-idle-timeout-flex",),
+    unobservable="Envoy does not tell for how long nothing flowed",
     is_resource_level=False,
     icon="timer",
 )
