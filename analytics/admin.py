@@ -114,7 +114,7 @@ class LogOffsetAdmin(LargeTableAdmin):
 
 @admin.register(lately.ApiLately)
 class LatelyAdmin(LargeTableAdmin):
-    list_display = ("until", "api_id", "requests", "errors")
+    list_display = ("grain", "until", "api_id", "requests", "errors")
     search_fields = ("=api__id",)
 
 

@@ -65,6 +65,8 @@ MINUTE = Grain("minute", 60, WINDOW)
 HOUR = Grain("hour", 3600, MINUTE)
 DAY = Grain("day", 86400, HOUR)
 ROLLED_UP = (MINUTE, HOUR, DAY)
+LATELY = {HOUR: 23, DAY: 29}
+"""How many periods that have ended are added up, for what is asked of APIs lately."""
 GRAINS = (WINDOW, *ROLLED_UP)
 
 

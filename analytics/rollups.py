@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics import partitions
-from analytics.grains import COUNTS, FAMILIES, HOUR, ROLLED_UP, Family, Grain
+from analytics.grains import COUNTS, FAMILIES, LATELY, ROLLED_UP, Family, Grain
 from analytics.lately import ApiLately
 from analytics.models import Stale
 
@@ -37,20 +37,21 @@ def roll_up(now: datetime | None = None) -> dict[str, int]:
 
 
 def add_up_lately(now: datetime) -> None:
-    """For the hour that holds now, unless that is done and nothing changed since."""
-    until = HOUR.floor(now)
-    if ApiLately.objects.filter(until=until).exists():
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM analytics_apilately")
-        cursor.execute(
-            f"""
-            INSERT INTO analytics_apilately (until, api_id, requests, errors)
-            SELECT %s, api_id, least(sum(requests), {LARGEST}), least(sum(errors), {LARGEST})
-            FROM {COUNTS.table(HOUR)} WHERE time >= %s AND time < %s GROUP BY api_id
-            """,
-            [until, until - 23 * HOUR.length, until],
-        )
+    """For the hour and the day that hold now, unless that is done and nothing changed since."""
+    for grain, count in LATELY.items():
+        until = grain.floor(now)
+        if ApiLately.objects.filter(grain=grain.name, until=until).exists():
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM analytics_apilately WHERE grain = %s", [grain.name])
+            cursor.execute(
+                f"""
+                INSERT INTO analytics_apilately (grain, until, api_id, requests, errors)
+                SELECT %s, %s, api_id, least(sum(requests), {LARGEST}), least(sum(errors), {LARGEST})
+                FROM {COUNTS.table(grain)} WHERE time >= %s AND time < %s GROUP BY api_id
+                """,
+                [grain.name, until, until - count * grain.length, until],
+            )
 
 
 def _roll_up(grain: Grain, now: datetime) -> int:

@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from analytics.grains import COUNTS, HOUR, WINDOW, Family, Grain
+from django.utils import timezone
+
+from analytics.grains import COUNTS, LATELY, WINDOW, Family, Grain
 from analytics.ranges import Range
 
 OF_APIS = "api_id = ANY(%(apis)s)"
@@ -37,20 +39,37 @@ def whole(family: Family, over: Range, mine: str = OF_APIS) -> str:
     )
 
 
-def lately(over: Range) -> str:
-    """`rows(COUNTS, over)` of all APIs, without times, where `over` is the last 24 hours: what they come to
-    up to this hour is added up already, unless some of it is stale, or was rolled up since.
+def of_all(over: Range) -> str:
+    """(api_id, requests, errors) of all APIs, without times: `whole`, or where `over` ends with the hour or
+    the day that holds now, what is added up already up to that, unless some of it is stale or was rolled up
+    since.
     """
-    is_whole = "lately_is_whole(%(this_hour)s, %(start)s)"
+    grain = over.grain
+    if not _is_lately(over):
+        return f"(SELECT api_id, requests, errors FROM {whole(COUNTS, over, 'true')}) AS counted"
+    is_added_up = f"lately_is_whole('{grain.name}', %(newest)s, %(start)s)"
     parts = [
-        *_parts(COUNTS, HOUR, f"NOT {is_whole}", "start", "end"),
-        *_parts(COUNTS, HOUR, is_whole, "this_hour", "end"),
+        *_parts(COUNTS, grain, f"NOT {is_added_up}", "start", "end"),
+        *_parts(COUNTS, grain, is_added_up, "newest", "end"),
     ]
-    added_up = f"FROM analytics_apilately WHERE until = %(this_hour)s AND {is_whole}"
+    added_up = f"WHERE grain = '{grain.name}' AND until = %(newest)s AND {is_added_up}"
     return (
-        f"(SELECT api_id, requests, errors {added_up}"
-        f" UNION ALL SELECT api_id, requests, errors FROM {_source(parts)}) AS lately"
+        f"(SELECT api_id, requests, errors FROM analytics_apilately {added_up}"
+        f" UNION ALL SELECT api_id, requests, errors FROM {_source(parts)}) AS counted"
     )
+
+
+def _is_lately(over: Range) -> bool:
+    """Whether it is of as many periods as are added up, the last of which holds now."""
+    if over.grain not in LATELY:
+        return False
+    length, newest = over.grain.length, _newest(over)
+    begins = newest - LATELY[over.grain] * length
+    return newest == over.grain.floor(timezone.now()) and begins - length < over.start <= begins
+
+
+def _newest(over: Range) -> datetime:
+    return over.grain.floor(over.end - timedelta(seconds=1))
 
 
 def times(over: Range) -> dict[str, datetime]:
@@ -61,7 +80,7 @@ def times(over: Range) -> dict[str, datetime]:
         "end": over.end,
         "inside_start": inside.start,
         "inside_end": inside.end,
-        "this_hour": HOUR.floor(over.end - timedelta(seconds=1)),
+        "newest": _newest(over),
     }
 
 

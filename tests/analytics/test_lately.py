@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analytics import queries, ranges, sources
-from analytics.grains import COUNTS, HOUR, MINUTE
+from analytics import partitions, queries, ranges, sources
+from analytics.grains import COUNTS, DAY, HOUR, MINUTE
 from analytics.lately import ApiLately
-from analytics.models import ApiHour
+from analytics.models import ApiDay, ApiHour
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
 from tests.analytics.traffic import Shipper, count
@@ -31,7 +31,7 @@ def summed(rows: str) -> dict[int, tuple[int, int]]:
 def told() -> dict[int, tuple[int, int]]:
     """By API, as lists are sorted: the same as the hours say."""
     over = last_day()
-    found = summed(sources.lately(over))
+    found = summed(sources.of_all(over))
     assert found == summed(sources.rows(COUNTS, over, "true"))
     return found
 
@@ -39,7 +39,7 @@ def told() -> dict[int, tuple[int, int]]:
 def is_added_up() -> bool:
     values = sources.times(last_day())
     with connection.cursor() as cursor:
-        cursor.execute("SELECT lately_is_whole(%(this_hour)s, %(start)s)", values)
+        cursor.execute("SELECT lately_is_whole('hour', %(newest)s, %(start)s)", values)
         return bool(cursor.fetchone()[0])
 
 
@@ -67,7 +67,8 @@ def rolled_up(api: ApiInstance) -> Shipper:
 
 
 def rows() -> list[tuple[int, int, datetime]]:
-    return list(ApiLately.objects.values_list("requests", "errors", "until"))
+    hours = ApiLately.objects.filter(grain="hour")
+    return list(hours.values_list("requests", "errors", "until"))
 
 
 def test_hours_that_ended_are_added_up_with_the_rollup(api: ApiInstance, rolled_up: Shipper) -> None:
@@ -111,7 +112,7 @@ def test_hours_that_whoever_changes_are_not_told_as_they_were(api: ApiInstance, 
 
 
 def test_what_was_added_up_for_another_hour_is_not_told(api: ApiInstance, rolled_up: Shipper) -> None:
-    ApiLately.objects.update(until=HOUR.floor(timezone.now()) - HOUR.length)
+    ApiLately.objects.filter(grain="hour").update(until=HOUR.floor(timezone.now()) - HOUR.length)
 
     assert not is_added_up()
     assert told() == {api.pk: (16, 5)}
@@ -127,3 +128,48 @@ def test_with_an_hour_that_just_ended_it_waits_for_its_rollup(api: ApiInstance, 
     assert rows() == [(16, 5, HOUR.floor(timezone.now()) + HOUR.length)]
     assert not is_added_up()
     assert told() == {api.pk: (16, 5)}
+
+
+def of_days() -> ranges.Range:
+    return ranges.last(timedelta(days=30), most_steps=ranges.FEW_STEPS)
+
+
+def a_day_ago(days: int) -> int:
+    return int((DAY.floor(timezone.now()) - timedelta(days=days)).timestamp())
+
+
+def summed_over(rows: str, over: ranges.Range) -> list[tuple[int, int, int]]:
+    sql = f"SELECT api_id, sum(requests)::int, sum(errors)::int FROM {rows} GROUP BY 1"
+    return queries.ask(sql, [], over)
+
+
+def test_the_days_of_thirty_are_added_up_too(api: ApiInstance) -> None:
+    shipper, today = Shipper(api), DAY.floor(timezone.now())
+    old = [(today - days * DAY.length, requests) for days, requests in ((29, 10), (30, 9))]
+    partitions.ensure([time for time, _ in old], ["day"])
+    ApiDay.objects.bulk_create(ApiDay(time=time, api=api, requests=many, errors=0) for time, many in old)
+    shipper.ship(count(api, 4, at=a_day_ago(1), status=500), count(api, 2))
+    roll_up()
+    over = of_days()
+    assert list(ApiLately.objects.filter(grain="day").values_list("requests", "errors")) == [(14, 4)]
+    assert "analytics_apilately" in sources.of_all(over)
+
+    for late in (0, 100):
+        shipper.ship(count(api, 1, at=a_day_ago(1) + late))
+        for _ in range(2):
+            requests = summed_over(sources.of_all(over), over)
+            assert requests == summed_over(sources.rows(COUNTS, over, "true"), over)
+            roll_up()
+
+    assert queries.leaders(api.environment, over, 3) == ([api.pk], [api.pk])
+
+
+@pytest.mark.parametrize("preset", list(ranges.PRESETS))
+def test_of_whatever_time_all_apis_are_added_up_as_their_rows_are(rolled_up: Shipper, preset: str) -> None:
+    over = ranges.last(timedelta(seconds=ranges.PRESETS[preset]), preset, ranges.FEW_STEPS)
+
+    for one in (over, over.before):
+        found = summed_over(sources.of_all(one), one)
+        assert found == summed_over(sources.rows(COUNTS, one, "true"), one)
+    assert ("analytics_apilately" in sources.of_all(over)) == (preset in ("24h", "30d"))
+    assert "analytics_apilately" not in sources.of_all(over.before)
