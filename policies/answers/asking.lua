@@ -179,6 +179,8 @@ end
 
 -- What the text says. It is the same table for all who ask: nobody changes it.
 local function decoded(text)
+  -- One that memory has no room for is asked for each time: kept here, they would be as much as callers like.
+  if #text > settings.ask.memory.cell then return (read(text, 1)) end
   local found = shared.young[text]
   if found then return found end
   found = shared.old[text] or read(text, 1)

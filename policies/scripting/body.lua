@@ -4,7 +4,7 @@
 -- bound: what it made of the beginning goes on as the whole. (A Brotli body without its last 100 bytes: 200, and 5,798
 -- bytes of 6,000 at the upstream.)
 local CODINGS = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
-local MOST_BYTES = 1048576
+local MOST_BYTES, LARGE_BYTES = 1048576, 65536
 
 -- Of which kind the caller says that the body is, in small letters; "" where nothing is said.
 local function media_type(headers)
@@ -19,6 +19,11 @@ end
 
 local function refused_body(reason)
   return { status = "400", error = "The body is not accepted.", reason = reason }
+end
+
+-- A filter's script that stands alone has no such function.
+local function make_room(size)
+  if size > LARGE_BYTES and tidy then tidy() end
 end
 
 -- Of more bytes than the gateway holds of a body.
@@ -49,6 +54,7 @@ local function body_as_sent(handle, kind, headers)
   local body = handle:body()
   local size = body and body:length() or 0
   if size == 0 then return nil end
+  make_room(size)
   return body:getBytes(0, size)
 end
 
@@ -64,6 +70,7 @@ local function plain(handle, text, coding)
   local found, why = inflated(text, known, most_bytes())
   if why == "size" then return nil, too_large("no longer compressed the body has more than", most_bytes()) end
   if not found then return nil, refused_body("encoding: the body is not " .. known .. " to its end") end
+  make_room(#found)
   handle:headers():remove("content-encoding")
   handle:body():setBytes(found)
   return found ~= "" and found or nil

@@ -30,4 +30,6 @@ local function read_payload(handle)
   payload = as_dataweave(value)
 end
 
+local function forget_payload() payload = nil end
+
 function dw.payload() return payload end

@@ -19,6 +19,7 @@ envoy_on_request = guarded(function(handle)
     if refusal then return refusal end
   end
   local is_told, passes, headers, body = pcall(outcome, handle)
+  if settings.payload then forget_payload() end
   if not is_told then return unevaluated(passes) end
   if passes then return nil end
   local refusal = { error = "", reason = "filter: the script answers with " .. headers[":status"] }
