@@ -6,11 +6,10 @@ class PoliciesConfig(AppConfig):
 
     def ready(self) -> None:
         from console import finder, menu
-        from policies import catalog, search
+        from policies import catalog, search, transport
 
-        menu.add(
-            menu.MenuEntry(
-                "Policies", "policies", icon="shield-check", place=30, count=lambda: len(catalog.policies())
-            )
-        )
+        def count() -> int:
+            return len(catalog.policies()) + len(transport.ALL)
+
+        menu.add(menu.MenuEntry("Policies", "policies", icon="shield-check", place=30, count=count))
         finder.add(search.policies, place=40)

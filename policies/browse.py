@@ -55,48 +55,49 @@ def context(
 ) -> dict[str, Any]:
     """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`; with `also` in it.
 
-    Where the side is given, there is no choice of it.
+    Where the side is given, there is no choice of it. What no name or summary says is looked for in the
+    documentation.
     """
     text, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
     sides = {} if side else SIDES
     side = side or request.GET.get("side", "")
-    groups = groups_of(text, category, href, side, also)
+    every: tuple[Listed, ...] = (*catalog.policies(), *also)
+    listed = [one for one in every if _is_listed(one, category, side)]
+    found = _holding(text, listed, _words_of)
+    is_documented = not found and bool(text)
+    found = found or _holding(text, listed, _documentation)
     return {
-        "groups": groups,
+        "groups": _grouped(found, href),
         "categories": [one for one in Category if any(p.category == one for p in catalog.policies())],
         "category": category,
         "sides": sides,
         "side": side if sides else "",
         "query": text,
-        "count": sum(len(group.entries) for group in groups),
+        "count": len(found),
+        "is_documented": is_documented,
     }
 
 
-def groups_of(
-    text: str,
-    category: str,
-    href: Callable[[Listed], str],
-    side: str = "",
-    also: Sequence[Transport] = (),
-) -> list[CatalogGroup]:
-    """The policies whose name or summary holds every word, by category; an unknown category or side holds
-    none.
-    """
+def _is_listed(policy: Listed, category: str, side: str) -> bool:
+    """Nothing is of an unknown category or side."""
+    return category in ("", policy.category) and side in ("", OUTBOUND if policy.is_outbound else INBOUND)
+
+
+def _holding(text: str, listed: Sequence[Listed], words_of: Callable[[Listed], str]) -> list[Listed]:
+    """Those that hold every word."""
     words = text.lower().split()
-    listed: tuple[Listed, ...] = (*catalog.policies(), *also)
-    found = [
-        policy
-        for policy in sorted(listed, key=lambda one: one.title.casefold())
-        if category in ("", policy.category)
-        and side in ("", OUTBOUND if policy.is_outbound else INBOUND)
-        and all(word in _words_of(policy) for word in words)
-    ]
+    return [one for one in listed if all(word in words_of(one) for word in words)] if words else [*listed]
+
+
+def _grouped(found: Sequence[Listed], href: Callable[[Listed], str]) -> list[CatalogGroup]:
+    """By category, and there by title."""
+    by_title = sorted(found, key=lambda one: one.title.casefold())
     groups = [
         CatalogGroup(
             one,
             [
                 CatalogEntry(policy, href(policy), known().get(policy.name))
-                for policy in found
+                for policy in by_title
                 if policy.category == one
             ],
         )
@@ -131,4 +132,10 @@ def introduction(policy: Policy[Any]) -> SafeString:
 
 
 def _words_of(policy: Listed) -> str:
-    return " ".join((policy.title, policy.summary, policy.name, *policy.aliases)).lower()
+    said = policy.title, policy.summary, policy.name, *policy.aliases, policy.category
+    return " ".join(said).lower()
+
+
+@cache
+def _documentation(policy: Listed) -> str:
+    return (policy.readme if isinstance(policy, Transport) else catalog.readme(policy)).lower()

@@ -70,6 +70,22 @@ def test_catalog_is_searched_and_browsed(place: Place) -> None:
     assert "No policy matches" in nothing
 
 
+@pytest.mark.parametrize("words", ["Cache-Control", "429", "retry-after tier"])
+def test_what_no_name_says_is_found_in_the_documentation(place: Place, words: str) -> None:
+    found = text(place.client.get("/policies", {"q": words}))
+
+    assert ("HTTP Caching" if words == "Cache-Control" else "Rate Limiting: SLA based") in found
+    assert "say it in their documentation" in found
+    assert "IP Allowlist" not in found
+
+
+def test_a_category_is_found_by_its_name(place: Place) -> None:
+    found = text(place.client.get("/policies", {"q": "compliance"}))
+
+    assert "CORS" in found and "Rate Limiting" not in found
+    assert "say it in their documentation" not in found
+
+
 def test_disable_and_enable(place: Place) -> None:
     api = make_saved_api(place)
     binding = allow(place, api)
