@@ -65,6 +65,23 @@ POLICY = Policy(
     aliases=("send-credential-flex",),
 )
 """
+UNGUARDED = """
+from pathlib import Path
+from policies.compiled import Compiled, Scope
+from policies.policy import Category, Phase, Policy, PolicyConfig
+from policies.scripting.script import script
+
+class Config(PolicyConfig):
+    pass
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    return Compiled((script(scope, "unguarded", [Path(__file__).with_name("fails.lua")], {}),))
+
+POLICY = Policy(
+    name="unguarded", title="Unguarded", category=Category.SECURITY, phase=Phase.IDENTIFY,
+    summary="Fails.", version="1.0.0", config=Config, compile=compile, aliases=("unguarded-flex",),
+)
+"""
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1
 kind: ApiInstance
@@ -98,7 +115,10 @@ spec:
 
 @pytest.fixture(scope="module", autouse=True)
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with newcomers(tmp_path_factory.mktemp("policies"), ask_somebody=ASK, send_credential=CREDENTIAL):
+    folder = tmp_path_factory.mktemp("policies")
+    with newcomers(folder, ask_somebody=ASK, send_credential=CREDENTIAL, unguarded=UNGUARDED):
+        file = next(folder.rglob("unguarded/policy.py")).with_name("fails.lua")
+        file.write_text("function envoy_on_request(handle) error('it fails') end")
         yield
 
 
@@ -129,6 +149,15 @@ def test_external_authorization_is_one_folder(gateway: Gateway) -> None:
     gateway.apply(API)
     clusters = json.loads((gateway.envoy.folder / "cds.json").read_text())["resources"]
     assert not [one for one in clusters if one["name"].startswith("policy.")], "it is left behind"
+
+
+def test_a_script_that_lets_an_error_out_lets_nobody_pass(gateway: Gateway) -> None:
+    ack = gateway.apply(API + BINDING.format(target="{name: one}", policy="unguarded-flex", config="{}"))
+    assert not [one.reason for one in ack.resources if one.reason]
+
+    answer = gateway.get("/one/x")
+
+    assert (answer.status_code, answer.json()) == (500, {"error": "A policy of this API cannot run."})
 
 
 def test_an_outbound_credential_is_one_folder(gateway: Gateway) -> None:

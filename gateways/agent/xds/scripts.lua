@@ -99,6 +99,10 @@ function envoy_on_request(handle)
   local known, found = pcall(scripts, handle)
   if not known then return refused(handle, found) end
   for i = 1, #found do
-    if found[i].request then found[i].request(handle) end
+    if found[i].request then
+      -- An error that a script lets out would end this filter, and the request went on past all scripts behind it.
+      local ok, why = pcall(found[i].request, handle)
+      if not ok then return refused(handle, why) end
+    end
   end
 end
