@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from analytics import calls, conditions, queries, upstreams
+from analytics import calls, conditions, queries, ranked, upstreams
 from analytics.bars import bars
 from analytics.figures import CLASSES, Figures, LabelShare, ResourceShare, add
 from analytics.models import Sample
@@ -106,8 +106,8 @@ def tiles(
 
 def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
     """The key metrics and the small chart of an API's overview."""
-    points = queries.series([api.pk], over)
-    found = tiles([api.pk], over, points, queries.violations([api.pk], over))
+    points, refused = queries.charted([api.pk], over)
+    found = tiles([api.pk], over, points, refused)
     return {"tiles": found, "chart": bars(over, points, _deployed(api, over))}
 
 
@@ -118,7 +118,7 @@ def of_api(
     "violations", "failed", "observed", or "" for all; `request_id` asks for one request, whenever it was.
     """
     ids = asked or [api.pk]
-    points, refused = queries.series(ids, over), queries.violations(ids, over)
+    points, refused = queries.charted(ids, over)
     parts = queries.breakdowns(ids, over)
     marks = _marks(api, over)
     data = chart_data(over, points, refused, marks)
@@ -146,8 +146,8 @@ def of_api(
 def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
     """The overview of an environment and its APIs."""
     apis = ApiInstance.objects.filter(environment=environment)
-    points, refused = queries.series(environment, over), queries.violations(environment, over)
-    busiest, failing = queries.leaders(environment, over, LEADERS)
+    points, refused = queries.charted(environment, over)
+    busiest, failing = ranked.leaders(environment, over, LEADERS)
     leaders = _api_rows(list(apis.filter(pk__in={*busiest, *failing}).select_related("asset")), over)
     data = chart_data(over, points, refused, [])
     return {

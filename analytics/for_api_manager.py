@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from analytics import calls, conditions, queries
+from analytics import calls, conditions, queries, ranked
 from analytics.models import Sample
 from apis.automated.models import AutomatedPolicy
 from apis.failing import Failing
@@ -18,7 +18,7 @@ MOST_RECENT = 10
 
 
 def measured(environment: Environment, by: Measure) -> Statement:
-    return queries.day_measured(by)
+    return ranked.day_measured(by)
 
 
 def by_hour(apis: Iterable[int]) -> dict[int, Traffic]:

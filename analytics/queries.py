@@ -1,7 +1,7 @@
 """What is asked of traffic. Each function is one statement, whatever the number of APIs or the range."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -25,9 +25,8 @@ from analytics.grains import (
 from analytics.models import Sample
 from analytics.ranges import Range
 from apis.failing import Failing, UpstreamFailure
-from apis.traffic import ApplicationCalls, Measure
+from apis.traffic import ApplicationCalls
 from console.models import Environment
-from console.statements import Statement, of_named
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
 
@@ -56,15 +55,13 @@ _BY_CLASS = f"""
 # histogram_sum takes 40 µs before its first bucket: too long where every step of a range has its own.
 _LISTED = "string_agg(total::text, ','), string_agg(upstream::text, ',')"
 _WITHOUT = "NULL, NULL"
-# Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
-_SUMMED = ("sum(requests::float8)", "sum(errors::float8)")
 
 
 def figures(whose: Whose, over: Range) -> Figures:
     """Everything together."""
     merged = "histogram_sum(total), histogram_sum(upstream)"
-    source = _traffic(whose, over, sources.whole)
-    (row,) = ask(f"SELECT {_BY_CLASS}, {merged} FROM {source}", whose, over)
+    sql = f"SELECT {_BY_CLASS}, {merged} FROM {_traffic(whose, over, sources.whole)}"
+    (row,) = ask(sql, whose, over)
     return _figures(row)
 
 
@@ -89,6 +86,35 @@ def series(whose: Whose, over: Range, *, with_latencies: bool = True) -> list[Fi
     return [found.get(time, Figures()) for time in over.times]
 
 
+def charted(whose: Whose, over: Range) -> tuple[list[Figures], dict[str, list[int]]]:
+    """`series`, and {policy: refused requests in each step}, the policy that refused most first: of one
+    statement, whose rows are a step's of each policy.
+    """
+    step = bin_of(over.step)
+    sql = f"SELECT policy, {step}, {_BY_CLASS}, {_LISTED} FROM {_traffic(whose, over)} GROUP BY 1, 2"
+    steps: dict[datetime, list[Sequence[Any]]] = defaultdict(list)
+    refused: dict[str, dict[datetime, int]] = defaultdict(dict)
+    for policy, time, *row in ask(sql, whose, over):
+        steps[time].append(row)
+        if policy:
+            refused[policy][time] = int(row[0])
+    found = {time: _figures(_together(parts)) for time, parts in steps.items()}
+    ordered = sorted(refused, key=lambda policy: -sum(refused[policy].values()))
+    return (
+        [found.get(time, Figures()) for time in over.times],
+        {policy: [refused[policy].get(time, 0) for time in over.times] for policy in ordered},
+    )
+
+
+def _together(rows: list[Sequence[Any]]) -> Sequence[Any]:
+    """The sums of what `_figures` reads, and histograms one after the other."""
+    if len(rows) == 1:
+        return rows[0]
+    *sums, total, upstream = zip(*rows, strict=True)
+    added = (sum(int(one or 0) for one in column) for column in sums)
+    return [*added, ",".join(filter(None, total)), ",".join(filter(None, upstream))]
+
+
 def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of every API that had requests; cheap for thousands, most
     of all for an environment's, of which there are no ids to compare.
@@ -96,28 +122,6 @@ def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
     source = sources.rows(COUNTS, over, _mine(whose))
     sql = f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1"
     return {api: (int(requests), int(errors)) for api, requests, errors in ask(sql, whose, over)}
-
-
-def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int], list[int]]:
-    """The APIs with the most requests, and those with the largest share of answers of 400 and above.
-
-    Rows are added up before it is asked whose they are: they are many, and APIs are few.
-    """
-    sql = f"""
-        WITH counted AS (
-            SELECT api_id, {_SUMMED[0]} AS requests, {_SUMMED[1]} AS errors
-            FROM {sources.of_all(over)} GROUP BY 1
-        ), mine AS (
-            SELECT counted.* FROM counted JOIN apis_apiinstance AS api ON api.id = api_id
-            WHERE environment_id = %(environment)s
-        )
-        (SELECT true, api_id FROM mine ORDER BY requests DESC, api_id LIMIT %(limit)s)
-        UNION ALL
-        (SELECT false, api_id FROM mine WHERE errors > 0
-            ORDER BY errors / requests DESC, api_id LIMIT %(limit)s)
-    """
-    found = ask(sql, environment, over, limit=limit)
-    return [api for is_busy, api in found if is_busy], [api for is_busy, api in found if not is_busy]
 
 
 def by_api(whose: Iterable[int] | ApplicationCalls, over: Range) -> dict[int, Figures]:
@@ -138,19 +142,6 @@ def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
     ):
         found.setdefault(api, {})[time] = int(requests)
     return {api: [counts.get(time, 0) for time in over.times] for api, counts in found.items()}
-
-
-def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
-    """{policy: refused requests in each step}, the policy that refused most first."""
-    sql = f"""
-        SELECT policy, {bin_of(over.step)}, sum(requests) FROM {_traffic(whose, over)}
-        WHERE policy <> '' GROUP BY 1, 2
-    """
-    found: dict[str, dict[datetime, int]] = {}
-    for policy, time, requests in ask(sql, whose, over):
-        found.setdefault(policy, {})[time] = int(requests)
-    ordered = sorted(found, key=lambda policy: -sum(found[policy].values()))
-    return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
 
 
 def breakdowns(whose: Iterable[int] | UpstreamCalls, over: Range) -> dict[str, list[LabelShare]]:
@@ -270,7 +261,7 @@ def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[Res
 
 def day_of_resources(api: int, limit: int) -> list[ResourceShare]:
     """The same of the last 24 hours, started hours as a whole."""
-    return top_resources([api], _last_day(), limit)
+    return top_resources([api], last_day_range(), limit)
 
 
 def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
@@ -287,27 +278,16 @@ def summary(api: int, minutes: int) -> Figures:
 
 def last_day(whose: Whose) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of the last 24 hours, started hours as a whole."""
-    return errors_by_api(whose, _last_day())
+    return errors_by_api(whose, last_day_range())
 
 
-def day_measured(by: Measure) -> Statement:
-    """Of (API, its requests, or the percentage of those that failed) of the same time, of every API that had
-    some: rows are added up before it is asked whose they are, of which there are few.
-    """
-    over = _last_day()
-    requests, errors = _SUMMED
-    measure = requests if by == "requests" else f"coalesce(100 * {errors} / nullif({requests}, 0), 0)"
-    sql = f"SELECT api_id, {measure} FROM {sources.of_all(over)} GROUP BY 1"
-    return of_named(sql, sources.times(over))
-
-
-def _last_day() -> Range:
+def last_day_range() -> Range:
     return replace(ranges.last(timedelta(days=1)), grain=HOUR)
 
 
 def hours(apis: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
     """The same for each hour of the last 24, started ones as a whole, of every API that had requests."""
-    over = _last_day()
+    over = last_day_range()
     last = HOUR.floor(over.end - timedelta(seconds=1))
     over = replace(over, start=last - 23 * HOUR.length)
     # A row of each API, not of each of its hours, of which a page has six hundred.

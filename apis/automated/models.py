@@ -6,11 +6,11 @@ from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.urls import reverse
 
 from apis import resource_names
 from apis.from_catalog import FromCatalog
 from console.fields import EncryptedJSONField, LineField
+from console.links import link
 from console.models import Environment, User
 from console.permissions import Permission
 
@@ -46,7 +46,7 @@ class PolicySet(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("policy_set", args=[self.pk])
+        return link("policy_set", [self.pk])
 
 
 class AutomatedPolicyQuerySet(models.QuerySet["AutomatedPolicy"]):
@@ -128,7 +128,7 @@ class AutomatedPolicy(FromCatalog, models.Model):
         return f"{self.title} ({self.label})" if self.label else self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("automated_policy", args=[self.pk])
+        return link("automated_policy", [self.pk])
 
     @property
     def resource_name(self) -> str:

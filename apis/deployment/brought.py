@@ -99,6 +99,8 @@ def deployments(api: ApiInstance) -> QuerySet[Deployment]:
 def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     """The same deployments with what each changed of the API; several changes may have gone in one."""
     found = list(found)
+    if not found:
+        return []
     carried = _carried(api, found)
     rows = [row for rows in carried.values() for row in rows]
     entries = AuditEntry.objects.in_bulk({row.entry_id for row in rows if row.entry_id})

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.urls import reverse
 
 from apis.lint.codes import KINDS, SEVERITIES, Severity
 from apis.muted_finding import MutedFinding
 from console.lines import within
+from console.links import link
 
 
 @dataclass(frozen=True)
@@ -81,27 +81,27 @@ def by_field(findings: Iterable[Finding]) -> dict[str, list[str]]:
 
 
 def api_place(pk: int | None, title: str = "The API") -> FindingPlace:
-    return FindingPlace("api", title, reverse("api_routes", args=[pk]) if pk else "")
+    return FindingPlace("api", title, link("api_routes", [pk]) if pk else "")
 
 
 def route_place(pk: int | None, number: int, label: str, rule: Mapping[str, Any]) -> FindingPlace:
     """Known by its rule, wherever it stands among the others."""
     named = f"Route {number} ({label})" if label else f"Route {number}"
-    return FindingPlace(f"route:{_digest(rule)}", named, reverse("api_routes", args=[pk]) if pk else "")
+    return FindingPlace(f"route:{_digest(rule)}", named, link("api_routes", [pk]) if pk else "")
 
 
 def upstream_place(pk: int | None, uri: str) -> FindingPlace:
     shown = uri if len(uri) <= 100 else f"{uri[:99]}…"
-    path = reverse("api_routes", args=[pk]) if pk else ""
+    path = link("api_routes", [pk]) if pk else ""
     return FindingPlace(f"upstream:{_digest(uri)}", f"Upstream {shown}", path)
 
 
 def policy_place(api: int, pk: int, title: str, path: str = "") -> FindingPlace:
-    return FindingPlace(f"policy:{pk}", title, path or reverse("api_policy", args=[api, pk]))
+    return FindingPlace(f"policy:{pk}", title, path or link("api_policy", [api, pk]))
 
 
 def context_place(pk: UUID, name: str) -> FindingPlace:
-    return FindingPlace(f"tls:{pk}", f"TLS context {name}", reverse("tls_context", args=[pk]))
+    return FindingPlace(f"tls:{pk}", f"TLS context {name}", link("tls_context", [pk]))
 
 
 def _digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -105,7 +106,7 @@ class LintedApi:
     provider: ClientProvider | None = None
     """The environment's, where a policy asks for it."""
 
-    @property
+    @cached_property
     def running(self) -> list[Running]:
         """Of those on requests."""
         return _running(
@@ -115,7 +116,7 @@ class LintedApi:
             LintContext(self.texts, self.values, provider=self.provider),
         )
 
-    @property
+    @cached_property
     def acting(self) -> dict[UUID, list[str]]:
         """By upstream the names of the sound policies that act on it."""
         found: dict[UUID, list[str]] = {}

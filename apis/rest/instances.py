@@ -1,10 +1,14 @@
 """REST: API instances."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Prefetch
+from django.db.models import Count, QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,8 +19,11 @@ from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.contracts.models import Contract
 from apis.deployment import status
 from apis.lists import pins, search
-from apis.models import ApiInstance, RouteUpstream
+from apis.lists.ordering import Searched
+from apis.models import ApiInstance, Route, RouteUpstream
 from apis.rest import answers, bodies, promotion, reach, saving, search_serializers, serializers
+from console.among import listed, numbers_in
+from console.compiled import CompiledQuery, put
 from console.models import Environment, User
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -175,23 +182,47 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     sign = "" if query["ascending"] else "-"
     ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
     start, limit = query["offset"], query["limit"]
-    counts = {"total": rows.count(), "limit": limit, "offset": start}
     # Of thousands the ids alone are sorted.
-    shown = list(ordered.values_list("pk", flat=True)[start : start + limit])
+    shown, total = Searched(ordered).part(start, limit)
+    counts = {"total": total if shown else rows.count(), "limit": limit, "offset": start}
     return _whole(environment, shown), counts
 
 
-def _whole(environment: Environment, ids: list[int]) -> list[ApiInstance]:
+def _whole(environment: Environment, ids: Sequence[int]) -> list[ApiInstance]:
     """In this order, with all that an answer says of them."""
-    targets = RouteUpstream.objects.select_related("upstream__tls_context")
-    unasked = [
-        f"gateway__{one.name}" for one in Gateway._meta.concrete_fields if one.name not in ("id", "name")
-    ]
-    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context").defer(*unasked)
-    found = rows.prefetch_related(Prefetch("routes__targets", targets)).in_bulk(ids)
+    asked = listed(ids)
+    found = {one.pk: one for one in _ROWS(apis=asked)} if ids else {}
+    routes: dict[int, list[Route]] = defaultdict(list)
+    targets: dict[int, list[RouteUpstream]] = defaultdict(list)
+    if found:
+        for target in _TARGETS(apis=asked):
+            targets[target.route_id].append(target)
+        for route in _ROUTES(apis=asked):
+            routes[route.api_id].append(route)
+            put(route, "targets", targets[route.pk])
     for one in found.values():
         one.environment = environment
+        put(one, "routes", routes[one.pk])
     return [found[pk] for pk in ids if pk in found]
+
+
+_UNASKED = [f"gateway__{one.name}" for one in Gateway._meta.concrete_fields if one.name not in ("id", "name")]
+_ROWS = CompiledQuery(
+    lambda apis: (
+        ApiInstance.objects.filter(pk__in=numbers_in(apis))
+        .select_related("asset", "gateway", "tls_context")
+        .defer(*_UNASKED)
+        .order_by()
+    ),
+    apis="{0}",
+)
+_ROUTES = CompiledQuery(lambda apis: Route.objects.filter(api__in=numbers_in(apis)), apis="{0}")
+_TARGETS = CompiledQuery(
+    lambda apis: RouteUpstream.objects.filter(route__api__in=numbers_in(apis)).select_related(
+        "upstream__tls_context"
+    ),
+    apis="{0}",
+)
 
 
 def _list(request: Request, shape: dict[str, Any]) -> Response:
@@ -199,16 +230,23 @@ def _list(request: Request, shape: dict[str, Any]) -> Response:
     return Response(shape, headers=preconditions.warning(said))
 
 
+def _in_force(apis: str, now: datetime) -> "QuerySet[Contract, tuple[int, int]]":
+    rows = Contract.objects.order_by().in_force(now).filter(api__in=numbers_in(apis))
+    return rows.values_list("api").annotate(Count("pk"))
+
+
+_CONTRACTS = CompiledQuery(_in_force, apis="{0}", now=datetime(1970, 1, 1, tzinfo=UTC))
+
+
 def _context(request: Request, rows: list[ApiInstance]) -> dict[str, Any]:
     """What an answer says of instances that their rows do not."""
     ids = [row.pk for row in rows]
-    active = Contract.objects.order_by().in_force().filter(api__in=ids)
     return {
         "statuses": status.statuses_of(rows),
         "failing": traffic.failing(ids),
         "active": traffic.last_active(ids),
         "pinned": pins.pinned_of(access.caller(request), ids),
-        "contracts": dict(active.values_list("api").annotate(Count("pk"))),
+        "contracts": dict(_CONTRACTS(apis=listed(ids), now=timezone.now())),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analytics import partitions, queries, ranges, sources
+from analytics import partitions, queries, ranges, ranked, sources
 from analytics.grains import COUNTS, DAY, HOUR, MINUTE
 from analytics.lately import ApiLately
 from analytics.models import ApiDay, ApiHour
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def last_day() -> ranges.Range:
-    return queries._last_day()
+    return queries.last_day_range()
 
 
 def summed(rows: str) -> dict[int, tuple[int, int]]:
@@ -161,7 +161,7 @@ def test_the_days_of_thirty_are_added_up_too(api: ApiInstance) -> None:
             assert requests == summed_over(sources.rows(COUNTS, over, "true"), over)
             roll_up()
 
-    assert queries.leaders(api.environment, over, 3) == ([api.pk], [api.pk])
+    assert ranked.leaders(api.environment, over, 3) == ([api.pk], [api.pk])
 
 
 @pytest.mark.parametrize("preset", list(ranges.PRESETS))

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from pytest_django import Settings
 
-from analytics import partitions, queries, ranges
+from analytics import partitions, queries, ranges, ranked
 from analytics.figures import add
 from analytics.grains import COUNTS, DAY, ENVIRONMENTS, HOUR, MINUTE, ROLLED_UP, WINDOW
 from analytics.latencies import LatencyDay
@@ -90,7 +90,10 @@ def test_readers_see_everything_before_between_and_after_rollups() -> None:
         for over in over_all():
             assert queries.figures([api.pk], over).requests == expected
             for whose in ([api.pk], api.environment):
-                assert sum(point.requests for point in queries.series(whose, over)) == expected
+                points, refused = queries.charted(whose, over)
+                assert points == queries.series(whose, over)
+                assert sum(point.requests for point in points) == expected
+                assert sum(refused["rate-limiting"]) == sum(point.violations for point in points)
             assert queries.errors_by_api([api.pk], over)[api.pk][0] == expected
 
 
@@ -133,10 +136,10 @@ def test_leaders_are_those_of_the_environment_that_still_exist() -> None:
         Shipper(one).ship(count(one, requests, at=YESTERDAY, status=status))
     gone.delete()
 
-    found = queries.leaders(quiet.environment, over_all()[0], 10)
+    found = ranked.leaders(quiet.environment, over_all()[0], 10)
 
     assert found == ([busy.pk, quiet.pk], [quiet.pk, busy.pk])
-    assert queries.leaders(quiet.environment, over_all()[0], 1) == ([busy.pk], [quiet.pk])
+    assert ranked.leaders(quiet.environment, over_all()[0], 1) == ([busy.pk], [quiet.pk])
 
 
 def test_an_environment_adds_up_its_own_apis_and_keeps_those_that_were_deleted() -> None:
@@ -151,7 +154,9 @@ def test_an_environment_adds_up_its_own_apis_and_keeps_those_that_were_deleted()
 
     for over in over_all():
         assert queries.requests(environment, over) == 7
-        assert [sum(steps) for steps in queries.violations(environment, over).values()] == [7]
+        points, refused = queries.charted(environment, over)
+        assert points == queries.series(environment, over)
+        assert [sum(steps) for steps in refused.values()] == [7]
         assert queries.errors_by_api([api.pk], over).keys() == {api.pk}
 
 
