@@ -44,7 +44,7 @@ class Config(PolicyConfig):
         ge=1,
         le=1_000_000,
         title="Faults at the same time",
-        description="More requests than so many are left alone. Those of the port's other APIs count, too."
+        description="More requests than so many are left alone. Those of the gateway's other APIs count, too."
         " Empty: no limit.",
         json_schema_extra={"advanced": True},
     )

@@ -73,3 +73,21 @@ def test_while_as_many_wait_as_may_others_are_left_alone(gateway: Gateway) -> No
         connection.sendall(b"GET /trial/x HTTP/1.1\r\nhost: x\r\n\r\n")
         wait_until(is_left_alone)
     wait_until(lambda: not is_left_alone())
+
+
+def test_faults_of_another_port_count_too(gateway: Gateway) -> None:
+    config = "{delayPercentage: 100, delayInMilliseconds: 3600000, maximumActiveFaults: 1}"
+    one = API.replace("CONFIG", config)
+    other = one.replace("trial", "other").replace("${port}", "${port2}")
+    gateway.apply(f"{one}---{other}")
+    port2 = int(gateway.names["port2"])
+
+    def is_left_alone() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port2}/other/x", timeout=0.5).status_code == 200
+        except httpx.ReadTimeout:
+            return False
+
+    with connected(gateway.port) as connection:
+        connection.sendall(b"GET /trial/x HTTP/1.1\r\nhost: x\r\n\r\n")
+        wait_until(is_left_alone)
