@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.permissions import Permission
-from console.rest import access
+from console.rest import access, nothing
 from gateways import change
 
 
@@ -24,5 +24,6 @@ from gateways import change
 def gateway_tokens(request: Request, organization_id: UUID, environment_id: UUID) -> Response:
     """A one-time token that registers one gateway in this environment."""
     environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_GATEWAYS)
+    nothing.check(request)
     _, text = change.issue_token(access.caller(request), environment)
     return Response({"registrationToken": text}, status=201)

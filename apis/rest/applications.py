@@ -111,7 +111,7 @@ class ApplicationViews(ViewSet):
     def reset_secret(self, request: Request, organization_id: UUID, application_id: int) -> Response:
         """A new secret, which the answer alone tells."""
         application = _one(request, organization_id, application_id, to_edit=True)
-        body = reach.valid(shapes.SecretBody, request.data or {})
+        body = reach.valid(shapes.SecretBody, request.data)
         overlap = timedelta(seconds=body["overlapSeconds"])
         with bodies.client_names(NAMES):
             secret = change.reset_secret(access.caller(request), application, overlap=overlap)

@@ -22,7 +22,7 @@ from apis.rest.search_serializers import search_of
 from console.grants import Held
 from console.models import Environment, User
 from console.permissions import Permission
-from console.rest import access
+from console.rest import access, nothing
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 Action = BulkChange.Action
@@ -94,20 +94,20 @@ class BulkViews(ViewSet):
 
     @extend_schema(
         operation_id="bulk_change_stop",
-        request=shapes.NothingBody,
+        request=None,
         responses={200: shapes.BulkShape, **REFUSALS},
     )
     def stop(self, request: Request, organization_id: UUID, environment_id: UUID, bulk_id: UUID) -> Response:
         """What is done stays done; where it ended already, nothing happens."""
         found = _one(request, organization_id, environment_id, bulk_id, to_change=True)
-        reach.valid(shapes.NothingBody, request.data or {})
+        nothing.check(request)
         running.stop(found)
         found.refresh_from_db()
         return Response(_shapes([found])[0])
 
     @extend_schema(
         operation_id="bulk_change_again",
-        request=shapes.NothingBody,
+        request=None,
         responses={202: shapes.BulkShape, **REFUSALS},
     )
     def again(self, request: Request, organization_id: UUID, environment_id: UUID, bulk_id: UUID) -> Response:
@@ -116,7 +116,7 @@ class BulkViews(ViewSet):
         caller = access.caller(request)
         if found.by_id != caller.pk:
             raise PermissionDenied(f"{found.by} began it; begin one of your own.")
-        reach.valid(shapes.NothingBody, request.data or {})
+        nothing.check(request)
         made = running.again(caller, found)
         made.refresh_from_db()
         return Response(_shapes([made])[0], status=202)

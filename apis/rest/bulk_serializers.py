@@ -81,10 +81,6 @@ class BulkBody(StrictSerializer):
         return given
 
 
-class NothingBody(StrictSerializer):
-    """Nothing is to be said."""
-
-
 class BulkQuery(PageQuery):
     action = OneOf(NAMES, required=False)
 

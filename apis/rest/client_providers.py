@@ -27,7 +27,7 @@ from apis.rest.client_provider_serializers import (
 )
 from apis.secret_groups.models import Secret
 from console.models import Environment
-from console.rest import access, preconditions
+from console.rest import access, nothing, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 NAMES = (
@@ -77,10 +77,13 @@ class ClientProviderViews(ViewSet):
         change.delete(access.caller(request), found, seen=preconditions.seen(request))
         return Response(status=204)
 
-    @extend_schema(request=None, responses={200: TestedAnswer, 403: ErrorAnswer, 404: ErrorAnswer})
+    @extend_schema(
+        request=None, responses={200: TestedAnswer, 400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer}
+    )
     def test(self, request: Request, organization_id: UUID, provider_id: UUID) -> Response:
         """Asks it now, as gateways will: for its discovery document, and about a token that is made up."""
         found = _provider(request, organization_id, provider_id)
+        nothing.check(request)
         told = check.ask(found)
         return Response(TestedAnswer({"said": told.said, "fault": told.fault}).data)
 

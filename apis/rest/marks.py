@@ -12,7 +12,7 @@ from apis.lists import pins
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, instances, reach
 from apis.rest.mark_serializers import ApiOwnersShape, AutodiscoveryShape, OwnersBody, TagsShape
-from console.rest import access
+from console.rest import access, nothing
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 OF_OWNERS: bodies.Names = ((r"owner", "owners"),)
@@ -26,6 +26,7 @@ class TagViews(ViewSet):
     ) -> Response:
         """Tag an instance; nothing changes where it has the tag."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        nothing.check(request)
         tags.add_tags(access.caller(request), api, [tag])
         return Response(TagsShape(api).data)
 
@@ -61,11 +62,17 @@ class PinViews(ViewSet):
     @extend_schema(
         operation_id="pin",
         request=None,
-        responses={200: answers.InstanceShape, 201: answers.InstanceShape, 404: ErrorAnswer},
+        responses={
+            200: answers.InstanceShape,
+            201: answers.InstanceShape,
+            400: ErrorAnswer,
+            404: ErrorAnswer,
+        },
     )
     def pin(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """For the caller alone; 200 where it is pinned already."""
         api = reach.instance(request, organization_id, environment_id, api_id)
+        nothing.check(request)
         is_new = pins.pin(access.caller(request), api)
         return instances.answer(request, api, 201 if is_new else 200)
 

@@ -14,10 +14,10 @@ from apis.rest import answers, bodies, policy_serializers, reach
 from apis.rest.automated_serializers import AutomatedShape
 from apis.rest.instances import answer as instance_answer
 from apis.rest.policies import answer as policy_answer
-from apis.rest.removed_serializers import NoBody, RemovedList, RemovedShape, RestoreBody
+from apis.rest.removed_serializers import RemovedList, RemovedShape, RestoreBody
 from apis.rest.serializers import PageQuery
 from console.permissions import Permission
-from console.rest import access, preconditions
+from console.rest import access, nothing, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 NAMES = ((r"base_path", "basePath"), (r"tls_context", "tlsContext"))
@@ -68,7 +68,7 @@ class RemovedPolicyViews(ViewSet):
 
     @extend_schema(
         operation_id="deleted_policy_restore",
-        request=NoBody,
+        request=None,
         responses={201: policy_serializers.PolicyShape, **REFUSALS},
     )
     def restore(
@@ -77,7 +77,7 @@ class RemovedPolicyViews(ViewSet):
         """Apply it again where it was, with the configuration that it had."""
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         kept = _one(Removed.objects.filter(api_id=api.pk, kind=Removed.Kind.POLICY), removed_id)
-        reach.valid(NoBody, request.data or {})
+        nothing.check(request)
         return policy_answer(policies.restore_policy(access.caller(request), api, kept), 201)
 
 
@@ -95,7 +95,7 @@ class RemovedAutomatedViews(ViewSet):
 
     @extend_schema(
         operation_id="deleted_automated_policy_restore",
-        request=NoBody,
+        request=None,
         responses={201: AutomatedShape, **REFUSALS},
     )
     def restore(
@@ -105,7 +105,7 @@ class RemovedAutomatedViews(ViewSet):
         environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_POLICIES)
         rows = Removed.objects.filter(environment=environment, kind=Removed.Kind.AUTOMATED)
         kept = _one(rows, removed_id)
-        reach.valid(NoBody, request.data or {})
+        nothing.check(request)
         made = automated.restore(access.caller(request), kept)
         shape = dict(AutomatedShape(made).data)
         return preconditions.answer(shape, automated.seen_version(made), 201)

@@ -15,10 +15,6 @@ class RestoreBody(StrictSerializer):
     port = s.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=65535)
 
 
-class NoBody(StrictSerializer):
-    """Nothing is to be said."""
-
-
 class RemovedShape(s.Serializer[Any]):
     id = s.IntegerField(source="pk")
     apiId = s.IntegerField(source="api_id", help_text="Of the API that it was, or was of; 0 for none.")

@@ -18,7 +18,7 @@ from apis.rest import reach
 from apis.rest.api_test_serializers import TestRunShape, TestShape, TestSummary
 from apis.testing import runs
 from console.permissions import Permission
-from console.rest import access
+from console.rest import access, nothing
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.protocol import cases
 from gateways.protocol.cases import Case, NoCases
@@ -89,6 +89,7 @@ class TestRunViews(ViewSet):
     def start(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Have all of them run by a worker, on what is saved."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        nothing.check(request)
         return Response(TestRunShape(runs.start(access.caller(request), api)).data, status=202)
 
 

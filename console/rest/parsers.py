@@ -51,6 +51,8 @@ class BoundedJSONParser(JSONParser):
                 raise ParseError("The body holds a NUL character.")
         except UnicodeEncodeError as error:
             raise ParseError("The body holds half of a surrogate pair.") from error
+        if not isinstance(found, dict | list):
+            raise ParseError(f"The body is {json.dumps(found)[:MOST_SHOWN]}, and has to be an object.")
         return found
 
 

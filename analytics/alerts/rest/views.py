@@ -21,7 +21,7 @@ from apis.rest import reach
 from apis.rest.bodies import client_names
 from console.models import Environment
 from console.permissions import Permission
-from console.rest import access, preconditions
+from console.rest import access, nothing, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 MOST = 100
@@ -179,6 +179,7 @@ class AlertViews(ViewSet):
     def test(self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int) -> Response:
         """Send a message that is marked as a test to all whom the alert names."""
         alert = _to_manage(request, organization_id, environment_id, alert_id)
+        nothing.check(request)
         count = change.send_test(access.caller(request), alert)
         return Response({"sentTo": count}, status=202)
 

@@ -37,6 +37,8 @@ def rest() -> Rest:
         '"text"',
         "[]",
         "null",
+        "3",
+        "true",
     ],
 )
 def test_a_broken_body_is_400(rest: Rest, body: str) -> None:
