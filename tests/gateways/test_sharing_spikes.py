@@ -63,6 +63,15 @@ def test_what_passes_at_one_replica_counts_at_the_other(tmp_path: Path, server: 
         assert (refused.status_code, refused.headers["x-ratelimit-remaining"]) == (429, "0")
 
 
+def test_what_is_counted_in_groups_is_told_one_by_one(tmp_path: Path, server: Server) -> None:
+    with replicas(tmp_path, server, distributed=True, maximumRequests=5000) as (one, other):
+        assert asked(one, 7) == [200] * 7
+        asked(other, 1)
+
+        wait_until(lambda: [heard(one), heard(other)] == [1, 7])
+        assert other.get("/orders/x").headers["x-ratelimit-remaining"] == "4991"
+
+
 def test_others_that_are_silent_count_no_longer(tmp_path: Path, server: Server) -> None:
     with replicas(tmp_path, server, distributed=True) as (one, other):
         assert asked(one, 5) == [200] * 5
@@ -72,8 +81,8 @@ def test_others_that_are_silent_count_no_longer(tmp_path: Path, server: Server) 
 
         server.stop()
         with mapped(other) as memory:
-            period, name, _, others = spikes.SHARED.unpack_from(memory, SLOT)
-            spikes.SHARED.pack_into(memory, SLOT, period, name, 0.0, others)
+            period, name, _, *rest = spikes.SHARED.unpack_from(memory, SLOT)
+            spikes.SHARED.pack_into(memory, SLOT, period, name, 0.0, *rest)
 
         assert asked(other, 1) == [200]
 

@@ -77,17 +77,20 @@ class Spikes:
     def _read(self, slot: int, now: float) -> Admitted:
         """Without a lock: one that passes just now may be missed, and is told next time."""
         place = _place(slot)
-        period, name, *_ = spikes.SHARED.unpack_from(self._memory, place + spikes.SHARED_AT)
+        period, name, _, _, group, begun, begun_at = spikes.SHARED.unpack_from(
+            self._memory, place + spikes.SHARED_AT
+        )
         following = ctypes.c_uint32.from_buffer(self._memory, place + spikes.ADMITTED_AT).value
-        low, high = 0, spikes.MOST_REQUESTS
+        low, high = 0, spikes.MOST_GROUPS
         while low < high:
             middle = (low + high + 1) // 2
             at = self._time(place, following - middle)
             low, high = (middle, high) if at and now - at < period else (low, middle - 1)
-        return Admitted(slot, name, low)
+        since = begun if now - begun_at < period else 0
+        return Admitted(slot, name, low * max(group, 1) + since)
 
     def _time(self, place: int, number: int) -> float:
-        at = place + spikes.RING + 8 * (number % spikes.MOST_REQUESTS)
+        at = place + spikes.RING + 8 * (number % spikes.MOST_GROUPS)
         return ctypes.c_double.from_buffer(self._memory, at).value
 
     def _take(self, one: Admitted, others: int) -> None:

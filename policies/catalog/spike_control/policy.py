@@ -90,6 +90,7 @@ def _script(config: Config, scope: Scope, attempt: int, attempts: int) -> Script
         "binding": scope.binding,
         **spikes.settings(scope.state, shared_as=scope.binding if shares else ""),
         "maximum": config.maximum_requests,
+        "group": spikes.group_of(config.maximum_requests),
         "period": config.time_period_in_milliseconds,
         "delay": config.delay_time_in_millis,
         "queue": config.queuing_limit or spikes.MOST_WAITING,

@@ -2,12 +2,15 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from policies.catalog.spike_control import spikes
 from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.raw import connected
 
 pytestmark = pytest.mark.envoy
 
@@ -23,6 +26,7 @@ spec:
     OTHERS
 """
 WORKERS = 2
+BLOCK = "- {policyRef: {name: access-block}}"
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +152,56 @@ def test_no_window_has_more_whatever_the_threads(gateway: Gateway) -> None:
     for (began, _), (_, ended) in zip(passed, passed[10:], strict=False):
         assert ended - began >= 0.4
     assert len(passed) > 20
+
+
+def sent(gateway: Gateway, count: int) -> Counter[int]:
+    """The statuses of so many requests that no upstream answers, sent by two callers, 100 at a time."""
+    found: list[int] = []
+
+    def call() -> None:
+        with connected(gateway.port) as connection, connection.makefile("rb") as answers:
+            for _ in range(count // 200):
+                connection.sendall(b"GET /a/x HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
+                for _ in range(100):
+                    found.append(int(answers.readline().split()[1]))
+                    length = max(length_of(line) for line in iter(answers.readline, b"\r\n"))
+                    answers.read(length)
+
+    callers = [threading.Thread(target=call) for _ in range(2)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join(60)
+    return Counter(found)
+
+
+def length_of(header: bytes) -> int:
+    name, _, value = header.partition(b":")
+    return int(value) if name.lower() == b"content-length" else 0
+
+
+def test_a_large_limit_is_kept_and_counted_in_groups(gateway: Gateway) -> None:
+    config = "{maximumRequests: 5000, timePeriodInMilliseconds: 3600000, delayAttempts: 0}"
+    controlled(gateway, config, others=BLOCK)
+
+    found = sent(gateway, 5400)
+
+    assert set(found) == {403, 429}
+    assert 5000 - 2 * spikes.group_of(5000) <= found[403] <= 5000
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passes"), [(5000, 1200, 600), (1200, 5000, 600), (5000, 500, 0)]
+)
+def test_another_limit_counts_on(gateway: Gateway, before: int, after: int, passes: int) -> None:
+    config = "{maximumRequests: MOST, timePeriodInMilliseconds: 3600000, delayAttempts: 0}"
+    controlled(gateway, config.replace("MOST", str(before)), others=BLOCK)
+    assert sent(gateway, 600)[403] == 600
+
+    controlled(gateway, config.replace("MOST", str(after)), others=BLOCK)
+
+    passed = sent(gateway, 600)[403]
+    assert passes - 2 * spikes.group_of(max(before, after)) <= passed <= passes
 
 
 def test_it_stands_beside_rate_limiting_and_with_conditions(gateway: Gateway) -> None:
