@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from typing import Any
+from uuid import uuid4
 
 import redis
 from django.contrib.auth.backends import ModelBackend
@@ -17,6 +18,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+
+from console.compiled import CompiledQuery
+from console.models import User
 
 WINDOW_SECONDS = 300
 MOST_FOR_NAME = 10
@@ -42,6 +46,14 @@ class LimitedBackend(ModelBackend):
         if request and name:
             record(request, name, is_right=user is not None)
         return user
+
+    def get_user(self, user_id: Any) -> User | None:
+        """Of a session: each page asks."""
+        user = _user.first(pk=user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+
+_user = CompiledQuery(lambda pk: User.objects.filter(pk=pk), pk=uuid4())
 
 
 def wait_seconds(request: HttpRequest | None, name: str) -> int:

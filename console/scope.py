@@ -1,6 +1,6 @@
 """The organization and environment a request works in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -98,8 +98,23 @@ def _chosen(key: str | None, held: Held) -> Environment | None:
 
 
 def _oldest(held: Held) -> Environment | None:
+    if held.is_everything:
+        return _oldest_of_all.first()
     visible = Environment.objects.known_by(held).select_related("organization")
     return visible.order_by("created_at").first()
+
+
+def known(held: Held) -> Iterable[Environment]:
+    """Those of which one may see anything, with their organizations."""
+    if held.is_everything:
+        return _all()
+    return Environment.objects.known_by(held).select_related("organization")
+
+
+_all = CompiledQuery(lambda: Environment.objects.select_related("organization"))
+_oldest_of_all = CompiledQuery(
+    lambda: Environment.objects.select_related("organization").order_by("created_at")[:1]
+)
 
 
 _environment = CompiledQuery(

@@ -111,6 +111,8 @@ def choose_columns(request: Request) -> HttpResponse:
 def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[ListedApi]:
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
+    if not apis:
+        return []
     if "owners" in names:
         put_owners(apis)
     to = upstreams(apis) if "upstream" in names else {}

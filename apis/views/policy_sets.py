@@ -14,6 +14,8 @@ from apis import traffic
 from apis.automated.models import PolicySet
 from apis.changes import noting
 from apis.changes import policy_sets as change
+from apis.lists import search
+from apis.lists.ordering import Searched
 from apis.models import ApiInstance
 from apis.views.access import (
     environment_of,
@@ -107,10 +109,11 @@ def detail(request: Request, pk: int) -> HttpResponse:
     found = _given(policy_set)
     for word in words(asked(request)):
         found = found.filter(Q(asset__name__icontains=word) | Q(label__icontains=word))
-    shown = listing(request, "given", "API", found, searches="name or label")
+    shown = listing(request, "given", "API", Searched(found), searches="name or label")
     policies = list(policy_set.policies.all())
     context = {
         "policy_set": policy_set,
+        "rows": search.whole(shown.page),
         "automated": [held_of(one) for one in policies],
         "observed": traffic.observed_by_automated(policies),
         "entries": audit.history(policy_set)[:HISTORY_SHOWN],

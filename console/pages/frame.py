@@ -10,7 +10,7 @@ from console import links, menu
 from console.grants import May
 from console.models import Environment, Organization, User
 from console.pages import condition
-from console.scope import AnyRequest
+from console.scope import AnyRequest, known
 from console.themes import THEMES
 
 NOTHING = menu.MenuCounts()
@@ -61,9 +61,8 @@ def scope_groups(request: AnyRequest) -> list[ScopeGroup]:
     """The visible environments by organization, parents before children."""
     if not isinstance(request.user, User):
         return []
-    visible = Environment.objects.known_to(request.user).select_related("organization")
     found: dict[Organization, list[Environment]] = {}
-    for environment in visible:
+    for environment in known(request.user.held()):
         found.setdefault(environment.organization, []).append(environment)
     names = _names(request.user, found)
     ordered = sorted(found.items(), key=lambda item: [names.get(one, "") + one for one in _path(item[0])])
