@@ -138,7 +138,31 @@ def test_an_answer_that_cannot_be_read_is_told_as_that(gateway: Gateway, reply: 
 
         answer = gateway.get("/a/x")
 
-    assert (answer.status_code, answer.json()["error"].split(";")[0]) == (
-        502,
-        "The upstream's answer cannot be read",
+    words, _, causes = answer.json()["error"].partition(": ")
+    assert (answer.status_code, words) == (502, "The upstream's answer cannot be read")
+    assert "too many headers" in causes
+
+
+def test_headers_of_one_connection_reach_no_upstream(gateway: Gateway) -> None:
+    """RFC 9110, 7.6.1. Who may name a header so takes off his own alone: what the gateway writes stays."""
+    gateway.apply(api(name="a"))
+    sent = b"GET /a/x HTTP/1.1\r\nconnection: x-hop, X-Request-Id, close\r\nx-hop: 1\r\nx-own: 2\r\n" + HOST
+
+    status, _, body = asked(gateway, sent + b"\r\n")
+    names = json.loads(body)["headers"].keys()
+
+    assert status == 200
+    assert names >= {"x-own", "x-request-id", "x-forwarded-for"}
+    assert not names & {"x-hop", "connection", "keep-alive"}
+
+
+@pytest.mark.parametrize("hosts", [b"", HOST, HOST * 2, b"host: a\r\nhost: b\r\n"])
+def test_the_host_of_a_whole_target_is_the_one_that_counts(gateway: Gateway, hosts: bytes) -> None:
+    gateway.apply(api(name="a"))
+
+    status, _, body = asked(
+        gateway, b"GET http://c.test/a/x HTTP/1.1\r\nconnection: close\r\n" + hosts + b"\r\n"
     )
+
+    assert status == 200
+    assert json.loads(body)["headers"]["x-forwarded-host"] == "c.test"

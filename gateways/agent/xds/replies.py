@@ -50,12 +50,15 @@ _TOO_LATE = "The upstream did not begin to answer in time."
 _UNREACHED = {
     "upstream_reset_before_response_started{overflow": "The upstream has as much to do as it may have.",
     "upstream_reset_before_response_started{protocol_error": (
-        "The upstream's answer cannot be read; it may speak another version of HTTP."
+        "The upstream's answer cannot be read: it has too many headers or too large ones,"
+        " or is not of the HTTP that was expected."
     ),
     "upstream_reset_before_response_started": "The upstream cannot be reached, or gave no answer.",
     "no_healthy_upstream": "The upstream is not well.",
 }
-"""By how the details begin; Envoy's own words tell of connections. The longer beginnings come first."""
+"""By how the details begin; Envoy's own words tell of connections. The longer beginnings come first. Of an
+answer that cannot be read Envoy says no more than that.
+"""
 
 
 def as_json() -> dict[str, Any]:
