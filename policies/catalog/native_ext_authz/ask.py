@@ -7,9 +7,9 @@ from typing import Any
 
 from policies.answers.answer import CheckedCredential, HttpAnswer, Network, Unanswered
 from policies.catalog.native_ext_authz import checks
+from policies.catalog.native_ext_authz.config import MOST_BYTES
 from policies.fields.headers import CONNECTION
 
-MOST_BYTES = 65_536
 NO_SECONDS = 10
 """How long a request that is refused is not asked about again."""
 FAR = 86_400

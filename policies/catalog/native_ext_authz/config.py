@@ -10,6 +10,8 @@ from policies.fields.headers import OwnHeaderName, RequestHeaderName, checked_va
 from policies.policy import PolicyConfig, at_most, fault
 
 MOST_HEADERS = 50
+MOST_BYTES = 65_536
+"""Of a server's answer."""
 HTTP_ALONE: dict[str, Any] = {"when": {"serverType": ["http"]}, "advanced": True}
 SCHEMES = {"grpc": ("h2", "https"), "http": ("http", "https")}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from policies.catalog.native_ext_authz.config import Config
+from policies.catalog.native_ext_authz.config import MOST_BYTES, Config
 from policies.catalog.native_ext_authz.remembering import remembering
 from policies.compiled import TYPE_URL, Cluster, Compiled, Filter, Scope, Script
 from policies.envoy.cluster import cluster
@@ -39,6 +39,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "validate_mutations": True,
         # Nobody is refused where the policy only observes: what may not be written is left out then.
         "decoder_header_mutation_rules": {**_WRITTEN, "disallow_is_error": not scope.observed_as},
+        "max_denied_response_body_bytes": MOST_BYTES,
         **(_grpc(config, server) if config.server_type == "grpc" else _http(config, server)),
     }
     if config.allowed_headers:

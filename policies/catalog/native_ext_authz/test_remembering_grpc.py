@@ -198,6 +198,14 @@ def test_nobody_passes_where_the_server_says_how_a_message_is_sent(
         assert (answer.status_code, answer.json()) == (403, {"error": "Access is denied."})
 
 
+def test_of_a_refusal_in_many_words_the_first_are_told(both: Gateway, server: Server) -> None:
+    server.says(denies(text(3, "x" * 200_000)))
+
+    answer = both.get("/own/x", headers={"x-user": "many"})
+
+    assert (answer.status_code, answer.json()) == (403, {"error": "x" * 65_536})
+
+
 @pytest.mark.parametrize("more", [{}, {"rememberedSeconds": 60}])
 def test_nobody_is_refused_for_it_where_the_policy_only_observes(
     gateway: Gateway, served: tuple[Server, str], more: dict[str, Any]
