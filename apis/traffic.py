@@ -31,9 +31,10 @@ class Traffic(NamedTuple):
     hours: tuple[tuple[int, int], ...] = ()
 
     @property
-    def error_rate(self) -> float | None:
-        """In percent; None without requests."""
-        return 100 * self.errors / self.requests if self.requests else None
+    def error_percent(self) -> str:
+        """With two digits behind the point, rounded as people do; of requests alone."""
+        hundredths = (20_000 * self.errors + self.requests) // (2 * self.requests)
+        return f"{hundredths // 100}.{hundredths % 100:02}"
 
 
 @dataclass(frozen=True)

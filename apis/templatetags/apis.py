@@ -11,11 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apis import history
+from apis.deployment.status import ApiStatus
+from apis.failing import Failing
 from apis.forms import upstream_settings
 from apis.history import FieldChange
 from apis.models import PolicyBinding
 from apis.traffic import Traffic
 from console.listing import listing
+from console.templatetags import ui
 from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.policy import Policy
 
@@ -37,6 +40,15 @@ def policy_uses(context: Context, policy: Policy[Any]) -> dict[str, Any]:
     found = PolicyBinding.objects.filter(policy=policy.name, api__environment=environment)
     found = found.select_related("api__asset", "api__gateway").order_by("api__asset__name", "order", "pk")
     return {"listing": listing(request, "uses", "use", found), "request": request}
+
+
+@register.simple_tag
+def pill(status: ApiStatus, failing: Failing | None = None, short: bool = False) -> SafeString:
+    """Where an API stands, and what fails at its upstreams; `short` where there is little room."""
+    if failing:
+        words = "Upstream failing" if short else f"{status.state}, upstream failing"
+        return ui.status(words, "bad", failing.sentence)
+    return ui.status("Applying…" if status.state == "Applying" else status.state, status.tone, status.words)
 
 
 @register.simple_tag

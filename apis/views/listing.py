@@ -141,7 +141,8 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Liste
 
 def _shown(request: Request, names: set[str]) -> dict[str, Any]:
     can_choose = any(request.scope.may[name] for name in CHANGING)
-    return {"shown": names, "can_choose": can_choose, "most_shown": MOST_SHOWN}
+    has = {one.name: one.name in names for one in columns.COLUMNS}
+    return {"shown": names, "has": has, "can_choose": can_choose, "most_shown": MOST_SHOWN}
 
 
 def _selects(request: Request, environment: Environment, asked: Search) -> tuple[Select, ...]:

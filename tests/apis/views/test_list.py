@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
+from django.template.defaultfilters import floatformat
 
 from apis.changes.instances import edit_api, set_deprecated
 from apis.changes.owners import add_owner
@@ -225,9 +227,12 @@ def test_only_a_row_that_waits_asks_again() -> None:
     assert "every" not in text(place.client.get(f"/apis/{settled.pk}/row"))
 
 
-def test_error_rate_is_of_the_requests() -> None:
-    assert Traffic(200, 3).error_rate == 1.5
-    assert Traffic(0, 0).error_rate is None
+@pytest.mark.parametrize("requests", [1, 3, 7, 200, 800, 20_000, 1_234_567])
+def test_error_rate_is_of_the_requests(requests: int) -> None:
+    for errors in {0, 1, requests // 3, requests // 2, requests - 1, requests}:
+        wanted = floatformat(Decimal(100 * errors) / requests, 2)
+        assert Traffic(requests, errors).error_percent == wanted
+    assert Traffic(200, 3).error_percent == "1.50"
 
 
 def test_the_list_tells_how_many_applications_may_call_an_api_and_is_sorted_by_it() -> None:
