@@ -13,6 +13,7 @@ from gateways.protocol import cases, given
 from gateways.protocol.cases import Case
 from gateways.protocol.faults import dotted, ended, explained
 from gateways.protocol.rehearsal import Verdict
+from policies import catalog
 
 PREFIX = "case"
 
@@ -143,7 +144,9 @@ def read(data: QueryDict) -> Typed:
         typed.add("answers", ended(f"It cannot be read: {error}"))
     plain["expect"] = _expected(typed)
     try:
-        typed.case = Case.model_validate(plain) if not typed.errors else None
+        typed.case = (
+            Case.model_validate(plain, context={"own_name": catalog.own_name}) if not typed.errors else None
+        )
     except pydantic.ValidationError as error:
         for path, message in explained(error):
             typed.add(*_place(path, message))
@@ -234,7 +237,7 @@ def _place(path: tuple[str | int, ...], message: str) -> tuple[str, str]:
     )
     if name not in CaseForm.model_fields:
         return "name", f"{dotted(path)}: {message}."
-    return name, f"{message[:1].upper()}{message[1:]}."
+    return name, ended(f"{message[:1].upper()}{message[1:]}")
 
 
 def _lines(headers: dict[str, Any]) -> list[str]:

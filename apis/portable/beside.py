@@ -20,6 +20,7 @@ from apis.portable.wanted import WantedApi
 from console.models import AuditEntry, User
 from gateways.protocol import cases
 from gateways.protocol.faults import ended
+from policies import catalog
 
 _POLICY = "policy:"
 OWNERS_LEFT = "{} {} no role in {}, and {} not made owner."
@@ -88,7 +89,7 @@ def _of_tier(name: str) -> Iterator[None]:
 
 def _put_tests(actor: User, api: ApiInstance, wanted: WantedApi) -> None:
     try:
-        found = cases.understood(list(wanted.whole.tests)) if wanted.whole.tests else ()
+        found = cases.understood(list(wanted.whole.tests), catalog.own_name) if wanted.whole.tests else ()
     except cases.NoCases as error:
         raise ValidationError({"tests": [ended(f"The tests: {error}")]}) from None
     replace_tests(actor, api, found)

@@ -23,6 +23,7 @@ from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.protocol import cases
 from gateways.protocol.cases import Case, NoCases
 from gateways.protocol.faults import ended
+from policies import catalog
 
 CASE = OpenApiTypes.OBJECT
 
@@ -95,7 +96,7 @@ class TestRunViews(ViewSet):
 
 def _case(data: Any) -> Case:
     try:
-        found = cases.understood(data if isinstance(data, dict) else None)
+        found = cases.understood(data if isinstance(data, dict) else None, catalog.own_name)
     except NoCases as error:
         raise ValidationError({"": [ended(error)]}) from error
     return found[0]

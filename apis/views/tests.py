@@ -23,6 +23,7 @@ from console.scope import Request
 from gateways.protocol import cases
 from gateways.protocol.cases import Case, NoCases
 from gateways.protocol.faults import ended
+from policies import catalog
 
 
 def index(request: Request, pk: int) -> HttpResponse:
@@ -73,7 +74,8 @@ def as_yaml(request: Request, pk: int) -> HttpResponse:
     if request.method == "POST":
         text = request.POST.get("yaml", "")
         try:
-            change.replace_tests(request.user, api, cases.read(text) if text.strip() else ())
+            found = cases.read(text, catalog.own_name) if text.strip() else ()
+            change.replace_tests(request.user, api, found)
         except NoCases as error:
             errors = [ended(error)]
         else:
@@ -140,7 +142,7 @@ def _save_yaml(
 ) -> HttpResponse:
     text = request.POST["yaml"]
     try:
-        found = cases.read(text)
+        found = cases.read(text, catalog.own_name)
         if len(found) > 1:
             raise NoCases("these are several tests; All as YAML takes them")
         save(found[0])

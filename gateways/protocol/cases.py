@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from gateways.protocol import given
 from gateways.protocol.faults import dotted, explained
@@ -36,6 +44,22 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, Mapping) else value
 
 
+OwnName = Callable[[str], str]
+"""A policy's own name, by any. Raises LookupError for what is none, whose text is told."""
+
+
+def _policy(name: str, info: ValidationInfo) -> str:
+    """As it is where nobody tells the policies' names."""
+    own_name: OwnName | None = (info.context or {}).get("own_name")
+    try:
+        return own_name(name) if own_name else name
+    except LookupError as error:
+        raise ValueError(str(error)) from None
+
+
+PolicyName = Annotated[str, Field(max_length=120), AfterValidator(_policy)]
+
+
 Expected = dict[HeaderName, str | tuple[str, ...] | None]
 """Headers by name: the value, several of them, or None for none."""
 
@@ -45,7 +69,7 @@ class Expect(Model):
 
     outcome: Outcome | None = None
     status: int | None = Field(None, ge=100, le=599)
-    refused: str | None = Field(None, max_length=120)
+    refused: PolicyName | None = None
     error: str | None = Field(None, max_length=1000)
     route: str | None = Field(None, max_length=255)
     path: str | None = Field(None, max_length=8192)
@@ -137,20 +161,21 @@ class Mismatch(Model):
 _CASES: TypeAdapter[tuple[Case, ...]] = TypeAdapter(Annotated[tuple[Case, ...], Field(max_length=MOST_CASES)])
 
 
-def read(text: str) -> tuple[Case, ...]:
-    """Of YAML: a list of tests, or one. Raises NoCases."""
+def read(text: str, own_name: OwnName | None = None) -> tuple[Case, ...]:
+    """Of YAML: a list of tests, or one. With `own_name` policies must be known. Raises NoCases."""
     try:
-        return understood(given.read(text))
+        return understood(given.read(text), own_name)
     except given.NotRead as error:
         raise NoCases(str(error)) from None
 
 
-def understood(value: Any) -> tuple[Case, ...]:
-    """Raises NoCases."""
+def understood(value: Any, own_name: OwnName | None = None) -> tuple[Case, ...]:
+    """The same of what YAML or JSON holds. Raises NoCases."""
     if not isinstance(value, Mapping | list) or not value:
         raise NoCases("write a list of tests, each with a name, a request and what is expected")
     try:
-        found = _CASES.validate_python([value] if isinstance(value, Mapping) else value)
+        several = [value] if isinstance(value, Mapping) else value
+        found = _CASES.validate_python(several, context={"own_name": own_name})
     except ValidationError as error:
         raise NoCases("; ".join(_words(error))) from None
     names = [one.name for one in found]

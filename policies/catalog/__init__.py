@@ -35,6 +35,11 @@ def find(name: str) -> Policy[Any]:
         raise UnknownPolicy(_unknown(name)) from None
 
 
+def own_name(name: str) -> str:
+    """Of the policy with this name or alias. Raises UnknownPolicy."""
+    return find(name).name
+
+
 def says_setting(name: str) -> str:
     """The part of an upstream's settings that the policy of this name says too; "" of any other."""
     try:

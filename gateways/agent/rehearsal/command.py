@@ -20,6 +20,7 @@ from gateways.protocol.faults import Fault, dotted, explained
 from gateways.protocol.rehearsal import Answers, Played, Request
 from gateways.protocol.resources import AnyResource
 from gateways.protocol.spoken import Spoken, Unclear
+from policies import catalog
 
 PASSED, STOPPED, WRONG = 0, 1, 2
 MOST_FILE_BYTES = 8 * 1024 * 1024
@@ -69,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _run_cases(arguments: argparse.Namespace, loaded: files.Loaded, proxying: settings.Proxying) -> int:
     """Each on a gateway of its own: no limit of one counts for another."""
     try:
-        known = cases.read(_text_of(arguments.cases))
+        known = cases.read(_text_of(arguments.cases), catalog.own_name)
     except cases.NoCases as error:
         raise WrongQuestion(f"{arguments.cases}: {error}") from None
     failed = 0

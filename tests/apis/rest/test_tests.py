@@ -49,6 +49,7 @@ def test_a_test_is_added_changed_and_removed(rest: Rest, gateway: Gateway) -> No
         ([], "test"),
         ({**CASE, "nothing": 1}, "nothing"),
         ({**CASE, "target": "a b"}, "target"),
+        ({**CASE, "expect": {"refused": "rate-limits"}}, "rate-limits"),
     ],
 )
 def test_what_is_no_test_is_refused(rest: Rest, gateway: Gateway, body: object, said: str) -> None:

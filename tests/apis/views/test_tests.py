@@ -173,6 +173,7 @@ def test_a_test_is_written_as_a_form(place: Place, api: ApiInstance) -> None:
         ({"case.name": "a", "case.status": "200", "case.answers": "a: ["}, "case.answers"),
         ({"case.name": "a", "case.status": "200", "case.caller": "x"}, "case.caller"),
         ({"case.name": "a", "case.status": "200", "case.target": "a b"}, "case.target"),
+        ({"case.name": "a", "case.refused": "rate-limits"}, "case.refused"),
         ({"case.name": "taken", "case.status": "200"}, "case.name"),
         ({"case.name": "a", "case.status": "200", "case.answers": "- " * 8000}, "case.answers"),
     ],
@@ -202,6 +203,20 @@ def test_yaml_is_the_same_test_and_says_more_than_the_form(place: Place, api: Ap
     page = text(place.client.get(f"{address}/{test.pk}"))
     assert "more than the form shows" in page
     assert "order:" in page
+
+
+def test_a_policy_that_is_expected_is_one_of_the_catalog_by_its_own_name(
+    place: Place, api: ApiInstance
+) -> None:
+    address = f"/apis/{api.pk}/tests"
+    wanted = "- {name: a, expect: {refused: NAME}}"
+
+    unknown = place.client.post(f"{address}/yaml", {"yaml": wanted.replace("NAME", "rate-limits")})
+    place.client.post(f"{address}/yaml", {"yaml": wanted.replace("NAME", "rate-limiting-flex")})
+
+    assert unknown.status_code == 422
+    assert "[0].expect.refused: &quot;rate-limits&quot; is not a policy of the catalog" in text(unknown)
+    assert api.tests.get().case["expect"] == {"refused": "rate-limiting"}
 
 
 def test_what_the_database_cannot_hold_is_refused(place: Place, api: ApiInstance) -> None:
