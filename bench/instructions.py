@@ -53,6 +53,7 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
         envoy = started.enter_context(_counted(folder, state))
         applier = Applier(envoy)
         started.callback(applier.documents.close)
+        started.callback(applier.authorizer.close)
         address = f"http://127.0.0.1:{upstream}"
         plain = Measured(PLAIN, None, {})
         text = "".join(one.resources(port, address, **places) for one in (plain, *policies))
