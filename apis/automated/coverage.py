@@ -87,6 +87,8 @@ def covered(policy: AutomatedPolicy) -> set[int]:
         return set()
     rule = CoverageRule(policy)
     found = ApiInstance.objects.filter(environment=policy.environment_id)
+    if rule.asks_ids_alone:
+        return rule.of_ids(set(found.order_by().values_list("pk", flat=True)))
     return rule.of(Crowd(subjects(found)))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeVar
@@ -120,11 +120,21 @@ class CoverageRule:
             return api.pk in self._given
         return self._is_tagged(api) and self._policy.is_for_gateway(api.gateway) and self._is_like(api)
 
+    @property
+    def asks_ids_alone(self) -> bool:
+        """Whether it looks at nothing else of an API: for all, or those of a policy set."""
+        policy = self._policy
+        return bool(policy.policy_set) or not (self._tags or policy.gateways or policy.names)
+
+    def of_ids(self, everybody: Set[int]) -> set[int]:
+        """The same as `of`, where it asks for ids alone."""
+        return set(self._given & everybody if self._policy.policy_set else everybody)
+
     def of(self, crowd: Crowd) -> set[int]:
         """The ids of those of many whom it covers."""
         policy, everybody = self._policy, crowd.everybody.keys()
-        if policy.policy_set:
-            return set(self._given & everybody)
+        if self.asks_ids_alone:
+            return self.of_ids(everybody)
         parts = []
         if self._tags:
             parts.append(crowd.tagged(self._tags))
@@ -132,7 +142,7 @@ class CoverageRule:
             parts.append(crowd.on(policy.gateways))
         if policy.names:
             parts.append(crowd.like(policy))
-        return set.intersection(*parts) if parts else set(everybody)
+        return set.intersection(*parts)
 
     def _is_tagged(self, api: RuleSubject) -> bool:
         return not self._tags or not self._tags.isdisjoint(api.folded)
