@@ -120,7 +120,7 @@ class RequestsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS, default=50)
     failed = serializers.BooleanField(default=False, help_text="Only those whose upstream failed.")
     request_id = serializers.CharField(
-        required=False, default="", max_length=64, help_text="The `x-request-id` of an answer."
+        required=False, default="", max_length=8192, help_text="The `x-request-id` of an answer."
     )
 
 
@@ -161,7 +161,7 @@ class RequestsView(APIView):
         query.is_valid(raise_exception=True)
         found = Sample.objects.filter(api=api).order_by("-time")
         if request_id := query.validated_data["request_id"]:
-            found = found.filter(request_id=request_id)
+            found = found.filter(request_id=request_id[:64])
         if query.validated_data["failed"]:
             found = found.exclude(failure="")
         samples = list(found[: query.validated_data["limit"]])

@@ -238,6 +238,17 @@ def test_rest_tells_reason_and_id(api: ApiInstance) -> None:
     assert Sample.objects.count() == 2
 
 
+def test_a_long_id_is_found_over_rest_as_on_the_page(api: ApiInstance) -> None:
+    """Gateways tell of its first 64 characters."""
+    user = make_user()
+    make_role(user, api.environment.organization, "viewer")
+    Shipper(api).ship(count(api), samples=(sample(api, request_id="a" * 64),))
+
+    (body,) = ask(user, api, end=f"requests?request_id={'a' * 300}").json()
+
+    assert body["request_id"] == "a" * 64
+
+
 def _day() -> ranges.Range:
     return ranges.last(timedelta(days=1))
 

@@ -164,7 +164,7 @@ def advice(config: Config) -> Iterator[Advice]:
     ):
         yield Advice(
             "supportCredentials",
-            "lets every site on the internet act as whoever is signed in; name the sites in originGroups",
+            "lets every site on the internet act as whoever is signed in; name the sites in origin groups",
         )
     for at, group in enumerate(groups):
         names = Counter(one.method_name for one in group.allowed_methods)

@@ -243,13 +243,13 @@ _DECIDING = {"requestExpression": "request_expression", "responseExpression": "r
 
 def advice(config: Config) -> Iterator[Advice]:
     if config.invalidation_header and config.invalidation_expression is None:
-        reason = "lets whoever may call the API empty its cache; say who may in invalidationExpression"
+        reason = "lets whoever may call the API empty its cache; say who may invalidate"
         yield Advice("invalidationHeader", reason)
     if config.keep_set_cookie and not _tells_callers_apart(config):
-        reason = "gives one caller's cookies to all; name who calls in httpCachingKey, or leave it off"
+        reason = "gives one caller's cookies to all; let the key tell who calls, or leave it off"
         yield Advice("keepSetCookie", reason)
     if config.invalidation_expression is not None and not config.invalidation_header:
-        yield Advice("invalidationExpression", "does nothing without invalidationHeader")
+        yield Advice("invalidationExpression", "does nothing without a header that invalidates")
     who = config.invalidation_expression
     if config.invalidation_header and who is not None and (may := nodes.truth(who.node)) is not None:
         yield Advice(
