@@ -201,7 +201,7 @@ local function add_xml(into, text)
       is_decoded = add(into, inner) and is_decoded
     else
       local name = (inner:match("^/?(%a+)") or ""):lower()
-      local is_plain = is_plain_tag(inner)
+      local is_plain = inner == "" or is_plain_tag(inner)
       if not is_plain then is_decoded = add(into, inner) and is_decoded end
       if not is_plain or ACTIVE[name] then is_decoded = add(into, "<" .. inner .. ">") and is_decoded end
       for _, quoted in ipairs(QUOTED) do
