@@ -43,9 +43,11 @@ _DENIED, _DENIED_WORDS = "rbac_access_denied", "Access is denied."
 """Envoy's own words name the filter."""
 _IS_NO_STATUS = (
     "response.code_details == 'ext_authz_invalid' || (response.code_details == 'ext_authz_denied'"
-    " && (response.code < 200 || response.code > 599))"
+    " && (response.code < 200 || response.code > 599 || response.code in [204, 205, 304]))"
 )
-"""A server that was asked answers with what no refusal can be: one below 200 announces an answer."""
+"""A server that was asked refuses with what no refusal can be: an announcement, or what has no body."""
+_HAS_NO_BODY = "response.code in [204, 205, 304]"
+"""What stood behind such a head would be the beginning of the next answer."""
 _TOO_LATE = "The upstream did not begin to answer in time."
 _UNREACHED = {
     "upstream_reset_before_response_started{overflow": "The upstream has as much to do as it may have.",
@@ -68,12 +70,16 @@ def as_json() -> dict[str, Any]:
     mappers = [
         {"filter": _where(f"response.code_details == 'lua_response' || {_IS_WHOLE}")},
         {**_mapper(is_late, _TOO_LATE), "status_code": 504},
+        {**_mapper(_IS_NO_STATUS, _DENIED_WORDS), "status_code": 403},
+        {
+            "filter": _where(_HAS_NO_BODY),
+            "body_format_override": {"text_format_source": {"inline_string": ""}},
+        },
         _mapper(f"response.code_details.startsWith('{_DENIED}')", _DENIED_WORDS),
         *(
             _mapper(f"response.code_details.startsWith('{begin}')", text)
             for begin, text in _UNREACHED.items()
         ),
-        {**_mapper(_IS_NO_STATUS, _DENIED_WORDS), "status_code": 403},
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
     ]

@@ -3,6 +3,8 @@
 local MOST_BODY, MOST_DEPTH = 65536, 60
 local NOT_OURS = { connection = true, ["content-length"] = true, ["keep-alive"] = true, te = true, trailer = true,
   ["transfer-encoding"] = true, upgrade = true, host = true }
+-- What stood behind such a head would be the beginning of the next answer.
+local HAS_NO_BODY = { [204] = true, [205] = true, [304] = true }
 local MARKS = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quoted(text)
@@ -59,6 +61,7 @@ local function described(response)
   else
     body = body == nil and "" or written(body, 1)
   end
+  if body ~= "" and HAS_NO_BODY[status] then error("an answer of " .. status .. " has no body", 0) end
   if #body > MOST_BODY then error("the body has more than " .. MOST_BODY .. " bytes", 0) end
   local headers = { ["content-type"] = kind }
   add_headers(headers, response.headers)

@@ -28,6 +28,8 @@ SCRIPTS = {
     "unsure": "{success: 'yes'}",
     "status": "{success: false, response: {statusCode: 42}}",
     "broken": "{success: attributes.headers['x-a'] < 1}",
+    "empty": "{success: false, response: {statusCode: 204}}",
+    "wordy": "{success: false, response: {statusCode: 204, body: 'x'}}",
     "split": "{success: false, response: {headers: {'x-a': attributes.queryParams.a}}}",
     "length": "{success: false, response: {headers: {'Content-Length': '5'}}}",
 }
@@ -70,10 +72,11 @@ def test_scripts_answer(gateway: Gateway) -> None:
     assert answered(gateway, "/text") == (451, text, "no é")
     assert answered(gateway, "/json") == (400, json, r'{"a\"": "x\n", "b": [1, 1.5, true, {}]}')
     assert answered(gateway, "/bare") == (400, "", "")
+    assert answered(gateway, "/empty") == (204, "", "")
     assert answered(gateway, "/type") == (400, "text/xml", "<a/>")
 
 
-@pytest.mark.parametrize("name", ["number", "unsure", "status", "broken", "split", "length"])
+@pytest.mark.parametrize("name", ["number", "unsure", "status", "wordy", "broken", "split", "length"])
 def test_scripts_that_fail_refuse(gateway: Gateway, name: str) -> None:
     answer = gateway.get(f"/{name}?a=x%0D%0Ay")
 

@@ -33,6 +33,17 @@ def test_a_share_of_the_requests_is_ended(gateway: Gateway) -> None:
     assert min(found.values()) > 50
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_that_can_have_no_body_has_none(gateway: Gateway, status: int) -> None:
+    """Else the body would be the beginning of the next answer of the connection."""
+    gateway.apply(API.replace("CONFIG", f"{{abortPercentage: 100, abortStatus: {status}}}"))
+
+    answers = [gateway.get("/trial/x") for _ in range(2)]
+
+    assert [(one.status_code, one.content) for one in answers] == [(status, b"")] * 2
+    assert {one.headers.get("content-length", "0") for one in answers} == {"0"}
+
+
 def test_a_delayed_request_waits_and_goes_on(gateway: Gateway) -> None:
     gateway.apply(API.replace("CONFIG", "{delayPercentage: 100, delayInMilliseconds: 300}"))
     began = time.monotonic()

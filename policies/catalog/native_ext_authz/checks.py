@@ -21,8 +21,8 @@ ACTIONS = ("add", "add_if_absent", "set", "overwrite")
 _ADD, _ADD_IF_ABSENT, _SET, _OVERWRITE = ACTIONS
 _NAME = re.compile(r":?[!#$%&'*+.^_`|~0-9a-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-STATUSES = range(200, 600)
-"""With which a request may be refused: one below tells callers that the answer is still to come."""
+STATUSES = frozenset(range(200, 600)) - {204, 205, 304}
+"""With which a request may be refused: others announce an answer, or one without a body."""
 
 
 def question(

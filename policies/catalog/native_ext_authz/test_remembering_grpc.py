@@ -173,7 +173,7 @@ def told(gateway: Gateway, path: str, user: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "says",
     [
-        *(denies(text(1, number(1, status))) for status in (100, 101, 199, 600)),
+        *(denies(text(1, number(1, status))) for status in (100, 101, 199, 204, 304, 600)),
         *(
             allows(text(2, option(name, value, REPLACED)))
             for name, value in (
