@@ -155,9 +155,13 @@ def test_a_script_that_lets_an_error_out_lets_nobody_pass(gateway: Gateway) -> N
     ack = gateway.apply(API + BINDING.format(target="{name: one}", policy="unguarded-flex", config="{}"))
     assert not [one.reason for one in ack.resources if one.reason]
 
+    before = len(gateway.reasons(0))
     answer = gateway.get("/one/x")
 
     assert (answer.status_code, answer.json()) == (500, {"error": "A policy of this API cannot run."})
+    assert gateway.reasons(before + 1)[before:] == [
+        ["evaluation: a policy of the API cannot run; the gateway's log says why"]
+    ]
 
 
 def test_an_outbound_credential_is_one_folder(gateway: Gateway) -> None:

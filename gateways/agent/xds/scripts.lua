@@ -89,6 +89,8 @@ end
 
 local function refused(handle, reason)
   handle:logErr("policies: " .. tostring(reason))
+  local words = "evaluation: a policy of the API cannot run; the gateway's log says why"
+  handle:streamInfo():dynamicMetadata():set("gatewright", "reason", words)
   handle:respond(
     { [":status"] = "500", ["content-type"] = "application/json" },
     '{"error": "A policy of this API cannot run."}'
