@@ -23,14 +23,25 @@ class Patience:
 
 
 def cluster(
-    scope: Scope, url: str, *, connect_ms: int = 5000, http2: bool = False, patience: Patience | None = None
+    scope: Scope,
+    url: str,
+    *,
+    connect_ms: int = 5000,
+    http2: bool = False,
+    agrees: bool = False,
+    patience: Patience | None = None,
 ) -> Cluster:
-    """With https its certificate must be signed by a CA that the gateway trusts, and name its host."""
+    """With https its certificate must be signed by a CA that the gateway trusts, and name its host.
+
+    Where it `agrees`, the server chooses with https between HTTP/2 and HTTP/1.1.
+    """
     at = urls.split(url)
     host, port = at.hostname or "", urls.port(at)
     address = {"socket_address": {"address": host, "port_value": port}}
     version = "http2_protocol_options" if http2 else "http_protocol_options"
     options: dict[str, Any] = {"explicit_http_config": {version: {}}}
+    if agrees and at.scheme == "https":
+        options = {"auto_config": {}}
     if patience:
         options["common_http_protocol_options"] = {"max_stream_duration": f"{patience.most_seconds}s"}
     config: dict[str, Any] = {

@@ -59,6 +59,19 @@ def test_a_body_does_not_wait_for_a_server_that_takes_nothing(gateway: Gateway) 
     assert len(answer.json()["body"]) == 2**24
 
 
+def test_copies_of_calls_of_grpc_are_sent_in_http2(gateway: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        uri = f"h2://127.0.0.1:{server.getsockname()[1]}"
+        gateway.apply(API.replace("POLICIES", MIRROR.replace("URI", uri)))
+
+        assert gateway.get("/a/ok").status_code == 200
+
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as copy:
+            assert copy.read(14) == b"PRI * HTTP/2.0"
+
+
 def test_nobody_notices_a_server_that_is_away(gateway: Gateway) -> None:
     gateway.apply(API.replace("POLICIES", MIRROR.replace("URI", f"http://127.0.0.1:{free_port()}")))
 
