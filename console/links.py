@@ -17,14 +17,23 @@ _known: dict[tuple[object, ...], str] = {}
 """Patterns by the page's name, the kinds of numbers that stand in its address, and its words."""
 
 
-def link(name: str, args: Sequence[object] = ()) -> str:
+Where = tuple[str, str | None]
+"""The path below which the console is, and the module of its addresses."""
+
+
+def where() -> Where:
+    """As the thread has them: a page asks for hundreds of addresses, and once for this."""
+    return get_script_prefix(), get_urlconf()
+
+
+def link(name: str, args: Sequence[object] = (), place: Where | None = None) -> str:
     """Where it takes numbers, UUIDs and short words alone, the address is written once and filled in from
-    then on.
+    then on. `place` is of `where`.
     """
     if len(args) > MOST or not all(map(_is_plain, args)):
         return reverse(name, args=args)
     kinds = tuple(one if isinstance(one, str) else type(one) for one in args)
-    key = (name, kinds, get_script_prefix(), get_urlconf())
+    key = (name, kinds, *(place or where()))
     pattern = _known.get(key)
     if pattern is None:
         if len(_known) >= KEPT:

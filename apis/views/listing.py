@@ -53,6 +53,15 @@ class ListedApi:
     """Where it listens and sends requests now, whatever is pending."""
 
     @property
+    def key(self) -> str:
+        """The API's id, as a page has it: numbers go by way of the language's formats."""
+        return str(self.api.pk)
+
+    @property
+    def address(self) -> str:
+        return f":{self.port}{self.base_path}"
+
+    @property
     def is_settled(self) -> bool:
         return self.status.state not in UNSETTLED and not self.failing
 
