@@ -49,6 +49,8 @@ def api(place: Place) -> ApiInstance:
 
 def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> None:
     expect.set_options(timeout=WAIT_MS)
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.method == "GET" else None)
     page.goto(f"/apis/{api.pk}/policies/add/rate-limiting")
     page.get_by_label("Requests", exact=True).first.fill("0")
     yaml = page.locator("#policy-yaml")
@@ -72,6 +74,9 @@ def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> N
     verdict = page.locator("#verdict")
     expect(verdict).to_contain_text("Upstream answered")
     expect(verdict).to_contain_text("this one")
+    # Addresses are logged and bounded; forms hold secrets and long documents.
+    assert [one for one in asked if "/rehearsals/" in one]
+    assert not [one for one in asked if "config." in one or "csrfmiddlewaretoken" in one]
     album.take(page, "trying")
     assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 900})
