@@ -4,6 +4,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,9 +127,13 @@ def _rest(path: str) -> Rest:
 def _switching() -> Sent:
     from bench.console_changes import noted, switched
 
-    policy = switched(_user(), _place())
+    @cache
+    def made() -> Any:
+        return switched(_user(), _place())
 
     def address() -> str:
+        # Not before: gateways wait for its change then, and no API of a list is Active any more.
+        policy = made()
         noted()
         policy.refresh_from_db()
         return f"/apis/automated/{policy.pk}/{'enable' if policy.is_disabled else 'disable'}"
