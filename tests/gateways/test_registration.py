@@ -108,7 +108,7 @@ def bearer(environment: Environment, role: str) -> dict[str, str]:
 
 def gatewaytokens(environment: Environment, headers: dict[str, str]) -> HttpResponse:
     scope = f"organizations/{environment.organization_id}/environments/{environment.pk}"
-    return Client().post(f"/standalone/api/v1/{scope}/gatewaytokens", headers=headers)
+    return Client().generic("POST", f"/standalone/api/v1/{scope}/gatewaytokens", headers=headers)
 
 
 def test_rest_issues_a_token(environment: Environment) -> None:

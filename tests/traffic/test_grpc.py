@@ -295,7 +295,7 @@ def test_of_a_server_that_is_asked_in_http_1_callers_and_log_are_told(
     server.stop(None)
 
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "version of HTTP" in failed.value.details()
+    assert "is not of the HTTP that was expected" in failed.value.details()
     [line] = gateway.log()
     assert line and failure(line.status, line.flags, line.details).reason == PROTOCOL_ERROR
 
