@@ -69,6 +69,7 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
                 "compiled.py",
                 "order.py",
                 "policy.py",
+                "repeats.py",
                 "traits.py",
                 "catalog",
             )
