@@ -34,6 +34,30 @@ end
 
 local function most_bytes() return mode.most_bytes or MOST_BYTES end
 
+-- Where the policy only observes, and nobody tells how long the body will be: to hold it would be to refuse it, by the
+-- gateway's bound. A script that decides for a filter behind it sets `mode.holds`, as headers go on with the first part.
+local function is_looked_through(headers)
+  return mode.observed_as ~= nil and not mode.holds and not headers:get("content-length")
+end
+
+-- Its parts go on as they come; of one that is too large nothing is kept.
+local function looked_through(handle)
+  local parts, count, size = {}, 0, 0
+  for part in handle:bodyChunks() do
+    local length = part:length()
+    size = size + length
+    if size > most_bytes() then
+      parts, count = {}, 0
+    elseif length > 0 then
+      count = count + 1
+      parts[count] = part:getBytes(0, length)
+    end
+  end
+  if size > most_bytes() then return nil, too_large(("the body has %.0f bytes, above"):format(size), most_bytes()) end
+  make_room(size)
+  return count > 0 and table.concat(parts) or nil
+end
+
 -- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end, or says that it
 -- is too large: Envoy would refuse it in the policy's place, also where the policy only observes. It is waited for, and what was
 -- had of the handle before is gone afterwards. `kind` is the content type, where it is known, and so are `headers`.
@@ -51,6 +75,7 @@ local function body_as_sent(handle, kind, headers)
   if told and told > most_bytes() then
     return nil, too_large(("the body has %.0f bytes, above"):format(told), most_bytes())
   end
+  if is_looked_through(headers) then return looked_through(handle) end
   local body = handle:body()
   local size = body and body:length() or 0
   if size == 0 then return nil end
@@ -59,8 +84,8 @@ local function body_as_sent(handle, kind, headers)
 end
 
 -- What was compressed, which then is the request's body: the upstream gets what was looked at, and nothing else that
--- the same bytes may be to another reader. Or nil and the refusal.
-local function plain(handle, text, coding)
+-- the same bytes may be to another reader; unless it `is_gone` on. Or nil and the refusal.
+local function plain(handle, text, coding, is_gone)
   local known = CODINGS[coding:lower()]
   if not known then
     local reason = "encoding: a body that is " .. coding .. " cannot be looked at"
@@ -71,8 +96,10 @@ local function plain(handle, text, coding)
   if why == "size" then return nil, too_large("no longer compressed the body has more than", most_bytes()) end
   if not found then return nil, refused_body("encoding: the body is not " .. known .. " to its end") end
   make_room(#found)
-  handle:headers():remove("content-encoding")
-  handle:body():setBytes(found)
+  if not is_gone then
+    handle:headers():remove("content-encoding")
+    handle:body():setBytes(found)
+  end
   return found ~= "" and found or nil
 end
 
@@ -80,10 +107,10 @@ end
 local function body_text(handle, kind, headers)
   headers = headers or handle:headers()
   -- To have the headers of the handle once more behind the wait takes Envoy 2,000 instructions.
-  local coding = headers:get("content-encoding")
+  local coding, is_gone = headers:get("content-encoding"), is_looked_through(headers)
   local text, refusal = body_as_sent(handle, kind, headers)
   if not text or not coding or coding:lower() == "identity" then return text, refusal end
-  return plain(handle, text, coding)
+  return plain(handle, text, coding, is_gone)
 end
 
 -- The same of a body that says that it is in another encoding than UTF-8, or is: nobody knows what stands in it.

@@ -1,6 +1,8 @@
 -- Puts what a request brings, decoded, where Envoy's matcher looks at it. settings: namespace; url, headers,
 -- names, body; words_pass, where nothing but what is built in is looked for.
 
+mode.holds = true
+
 local ENCODED = { status = "400", error = "The request is not accepted." }
 ENCODED.headers = { ["x-injection-protection"] = "blocked" }
 ENCODED.reason = "encoding: a text is encoded more than " .. ROUNDS .. " times, or in too many ways"

@@ -35,6 +35,11 @@ end
 -- Of a body that is not read: it is waited for only where nothing tells of it beforehand.
 local function is_missing(handle, told)
   if told then return tonumber(told) == 0 end
+  if mode.observed_as then
+    local is_empty = true
+    for part in handle:bodyChunks() do is_empty = is_empty and part:length() == 0 end
+    return is_empty
+  end
   local buffer = handle:body()
   return not buffer or buffer:length() == 0
 end
