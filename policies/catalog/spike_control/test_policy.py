@@ -42,6 +42,10 @@ def fresh(gateway: Gateway) -> Iterator[None]:
     yield
 
 
+EARLY = 0.05
+"""Envoy counts a pause from when it last looked at the clock, which is before it came to the request."""
+
+
 def controlled(gateway: Gateway, config: str, mode: str = "enforce", others: str = "") -> None:
     text = API.replace("CONFIG", config).replace("MODE", mode).replace("OTHERS", others)
     ack = gateway.apply(text.replace("name: a}", "name: $name}"))
@@ -74,7 +78,7 @@ def test_what_is_beyond_waits_and_then_passes(gateway: Gateway) -> None:
     answers = burst(gateway, 4)
 
     assert [status for status, _ in answers] == [200] * 4
-    assert sum(seconds >= 0.7 for _, seconds in answers) == 2
+    assert sum(seconds >= 0.7 - EARLY for _, seconds in answers) == 2
 
 
 def test_what_finds_no_room_after_its_delays_is_refused(gateway: Gateway) -> None:
@@ -84,7 +88,7 @@ def test_what_finds_no_room_after_its_delays_is_refused(gateway: Gateway) -> Non
     answers = burst(gateway, 5)
 
     assert [status for status, _ in answers] == [200] * 2 + [429] * 3
-    assert all(seconds >= 0.15 for status, seconds in answers if status == 429)
+    assert all(seconds >= 0.15 - EARLY for status, seconds in answers if status == 429)
 
 
 def test_more_than_may_wait_are_refused_at_once(gateway: Gateway) -> None:
