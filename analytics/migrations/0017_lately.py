@@ -6,25 +6,32 @@ from django.db import migrations, models
 FORGET = """
 CREATE FUNCTION forget_lately() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM analytics_apilately;
+    DELETE FROM analytics_apilately WHERE grain = TG_ARGV[0];
     RETURN NULL;
 END $$;
 CREATE TRIGGER forget_lately AFTER INSERT OR UPDATE OR DELETE ON analytics_apihour
-    FOR EACH STATEMENT EXECUTE FUNCTION forget_lately();
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_lately('hour');
+CREATE TRIGGER forget_lately AFTER INSERT OR UPDATE OR DELETE ON analytics_apiday
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_lately('day');
 """
 """Also where a worker of the release before rolls up an hour again, which knows nothing of these sums."""
-REMEMBER = "DROP TRIGGER forget_lately ON analytics_apihour; DROP FUNCTION forget_lately();"
+REMEMBER = """
+DROP TRIGGER forget_lately ON analytics_apiday;
+DROP TRIGGER forget_lately ON analytics_apihour;
+DROP FUNCTION forget_lately();
+"""
 IS_WHOLE = """
-CREATE FUNCTION lately_is_whole(this_hour timestamptz, since timestamptz) RETURNS boolean
+CREATE FUNCTION lately_is_whole(of_grain text, newest timestamptz, since timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM analytics_apilately WHERE until = this_hour) AND NOT EXISTS (
+    RETURN EXISTS (SELECT FROM analytics_apilately WHERE grain = of_grain AND until = newest) AND NOT EXISTS (
         SELECT FROM analytics_stale
-        WHERE grain = 'hour' AND time < this_hour AND time > since - interval '1 hour'
+        WHERE grain = of_grain AND time < newest AND time > since - ('1 ' || of_grain)::interval
     );
 END $$;
 """
 """Unsafe to share among processes, so that none are started for the few rows that are left to add up."""
+IS_NOT = "DROP FUNCTION lately_is_whole(text, timestamptz, timestamptz);"
 
 
 class Migration(migrations.Migration):
@@ -39,17 +46,18 @@ class Migration(migrations.Migration):
             name='ApiLately',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('grain', models.CharField(db_default='hour', default='hour', max_length=6)),
                 ('until', models.DateTimeField()),
                 ('requests', models.BigIntegerField()),
                 ('errors', models.BigIntegerField()),
                 ('api', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='apis.apiinstance')),
             ],
             options={
-                'verbose_name': "requests of an API in the last day's hours",
-                'verbose_name_plural': "requests of APIs in the last day's hours",
-                'indexes': [models.Index(fields=['until'], name='lately_by_until')],
+                'verbose_name': 'requests of an API lately',
+                'verbose_name_plural': 'requests of APIs lately',
+                'indexes': [models.Index(fields=['grain', 'until'], name='lately_by_until')],
             },
         ),
         migrations.RunSQL(FORGET, REMEMBER),
-        migrations.RunSQL(IS_WHOLE, "DROP FUNCTION lately_is_whole(timestamptz, timestamptz);"),
+        migrations.RunSQL(IS_WHOLE, IS_NOT),
     ]
