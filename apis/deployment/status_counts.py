@@ -93,16 +93,6 @@ def counts(environment: Environment) -> Counter[State]:
     return found
 
 
-def by_api(environment: Environment) -> dict[int, State]:
-    """The state of each by its id."""
-    found: dict[int, State] = {}
-    for *facts, apis in _ask(
-        f"SELECT {_COLUMNS}, array_agg(id) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", [environment.pk]
-    ):
-        found |= dict.fromkeys(apis, StatusFacts(*facts).state)
-    return found
-
-
 def places(environment: Environment, state: str = "") -> Statement:
     """Of (API, its state's place in STATES), of all or of those in one state."""
     values = _values([environment.pk])

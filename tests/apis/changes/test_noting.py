@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from apis.brought_to_many import BroughtToMany
 from apis.changes import automated, bookkeeping, instances, noting
-from apis.deployment import brought, kept, status, status_counts
+from apis.deployment import brought, kept, status
 from apis.models import ApiInstance
 from apis.revision import Brought
 from console.models import AuditEntry, Role
 from gateways.models import ResourceStatus
+from tests.apis.deployment.states import states_in_lists
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import for_long, make_automated, make_gateway
 
@@ -67,7 +68,7 @@ def work() -> None:
 
 def state(api: ApiInstance) -> str:
     found = status.status_of(fresh(api)).state
-    assert status_counts.by_api(api.environment)[api.pk] == found
+    assert states_in_lists(api) == [found]
     assert status.statuses_of([fresh(api)])[api.pk].state == found
     return found
 

@@ -14,6 +14,7 @@ from apis.deployment.status import StatusFacts
 from apis.deployment.status_counts import STATES
 from apis.models import ApiInstance
 from gateways.models import Ack, Gateway, ResourceStatus
+from tests.apis.deployment.states import states_in_lists
 from tests.factories import make_api, make_gateway
 from tests.gateways.replica import SigningReplica
 
@@ -40,10 +41,8 @@ def told(api: ApiInstance, state: str = "applied", **fields: Any) -> dict[str, A
 def state(api: ApiInstance) -> tuple[str, str]:
     """As the API's page tells it; lists and the overview, which ask for all at once, must agree."""
     found = status.status_of(ApiInstance.objects.get(pk=api.pk))
-    assert status_counts.by_api(api.environment)[api.pk] == found.state
-    known = ApiInstance.objects.filter(pk=api.pk)
-    states = [one for one in STATES if known.filter(pk__in=status_counts.in_state(api.environment, one))]
-    assert states == [found.state]
+    assert states_in_lists(api) == [found.state]
+    assert status_counts.counts(api.environment)[found.state]
     return found.state, found.words
 
 
