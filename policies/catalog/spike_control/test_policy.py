@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -52,6 +52,15 @@ def controlled(gateway: Gateway, config: str, mode: str = "enforce", others: str
     assert not [one.reason for one in ack.resources if one.reason], ack.resources
 
 
+def run(call: Callable[[], None], count: int) -> None:
+    """So many of it at the same time, to their ends."""
+    callers = [threading.Thread(target=call) for _ in range(count)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join(60)
+
+
 def burst(gateway: Gateway, count: int) -> list[tuple[int, float]]:
     """(status, seconds) of so many requests that begin together, each on a connection of its own."""
     found: list[tuple[int, float]] = []
@@ -64,11 +73,7 @@ def burst(gateway: Gateway, count: int) -> list[tuple[int, float]]:
             status = client.get("/a/x").status_code
             found.append((status, time.monotonic() - began))
 
-    callers = [threading.Thread(target=call) for _ in range(count)]
-    for one in callers:
-        one.start()
-    for one in callers:
-        one.join(60)
+    run(call, count)
     return sorted(found)
 
 
@@ -171,11 +176,7 @@ def sent(gateway: Gateway, count: int) -> Counter[int]:
                     length = max(length_of(line) for line in iter(answers.readline, b"\r\n"))
                     answers.read(length)
 
-    callers = [threading.Thread(target=call) for _ in range(2)]
-    for one in callers:
-        one.start()
-    for one in callers:
-        one.join(60)
+    run(call, 2)
     return Counter(found)
 
 
